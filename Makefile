@@ -1,0 +1,42 @@
+PYTHON = .venv/bin/python
+STAMP = .venv/.installed
+T ?= tests
+
+help: ## what can be done here
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make the local environment .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml .ci/install
+	@sh .ci/install
+
+run: $(STAMP) ## start the service with a demo world (MANDATE_* are passed on; Ctrl-C stops it)
+	@exec .venv/bin/mandate run
+
+demo: $(STAMP) ## play the ten scenarios against the running service
+	@exec .venv/bin/mandate demo
+
+test: $(STAMP) ## run the tests; T=tests/test_grant.py selects
+	@$(PYTHON) -m pytest -q -n 2 $(T)
+
+check: lint types test ## the gate: lint, types, tests
+
+lint: $(STAMP) ## look for mistakes and untidy code
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+
+types: $(STAMP) ## check the types
+	@$(PYTHON) -m mypy
+
+fix: $(STAMP) ## tidy what can be tidied by itself
+	@$(PYTHON) -m ruff check --fix-only . && $(PYTHON) -m ruff format .
+
+fsck: $(STAMP) ## verify the whole log and rebuild the present from it
+	@exec .venv/bin/mandate fsck
+
+golden: $(STAMP) ## make the golden files again and show the difference
+	@$(PYTHON) -m tests.golden && git diff --stat -- tests/golden
+
+bench: $(STAMP) ## measure, and print the published figures
+	@$(PYTHON) -m bench
+
+.PHONY: help install run demo test check lint types fix fsck golden bench

@@ -1,0 +1,151 @@
+"""The command line. It translates words into calls and failures into a sentence; it decides nothing.
+
+    mandate run                          the service with a demo world
+    mandate serve                        the service
+    mandate token PERSON                 a token for a person of a demo world; --role, --division: the first such person
+    mandate token --once PERSON          a token of ten minutes, handed out by the bootstrap administrator, recorded
+    mandate demo                         the ten scenarios against a running service
+    mandate fsck                         verify the whole log, fold the present again and compare
+    mandate policies lint [FOLDER]       read a policy folder and say what is wrong with it
+    mandate version
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from importlib import metadata
+from pathlib import Path
+
+from api import founding, handing, scenes, serving
+from api.client import Client, Unreachable
+from api.cluster import ClusterError
+from api.database import DatabaseUnfit, open_engine
+from api.identity import BadKeys
+from api.progress import Bar, say
+from api.settings import Misconfigured, Settings
+from audit import fsck
+from authz.refusal import Refusal
+from authz.table import BadTable
+
+FAILED, MISUSED = 1, 2
+NAMES = tuple(entry.name for entry in fields(Settings))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    asked = _parser().parse_args(words)
+    try:
+        return int(asked.command(asked))
+    except (Misconfigured, DatabaseUnfit, ClusterError, BadKeys, BadTable, Unreachable, handing.NotHanded) as fault:
+        sys.stderr.write(f"{fault}\n")
+    except Refusal as refused:
+        sys.stderr.write(f"{refused.detail or refused.title}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("已中断。\n")
+        return FAILED
+    return MISUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mandate", description="防返贫监测数据授权治理平台")
+    commands = parser.add_subparsers(metavar="命令", required=True)
+
+    def command(name: str, does: str, call: object, **more: object) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=does, description=does)
+        made.set_defaults(command=call, **more)
+        return made
+
+    _with_settings(command("run", "启动演示环境", _serve, demo=True))
+    _with_settings(command("serve", "启动正式服务", _serve, demo=False))
+    token = _with_settings(command("token", "打印登录凭证", _token))
+    token.add_argument("person", nargs="?", help="人员编号，如 p-1002")
+    token.add_argument("--once", action="store_true", help="由首任系统管理员发放一次，10 分钟有效，留痕")
+    token.add_argument("--role", help="按角色查找，如 township_admin")
+    token.add_argument("--division", help="按行政区划查找，如 640324100")
+    token.add_argument("--url", help="服务地址")
+    demo = _with_settings(command("demo", "演示十个场景", _demo))
+    demo.add_argument("--url", help="服务地址")
+    _with_settings(command("fsck", "核验全部记录", _fsck))
+    lint = command("policies", "检查规则文件", _lint)
+    lint.add_argument("action", choices=["lint"])
+    lint.add_argument("folder", nargs="?", type=Path, help="规则文件夹")
+    command("version", "版本", _version)
+    return parser
+
+
+def _with_settings(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    group = parser.add_argument_group("设置（也可用环境变量 MANDATE_…）")
+    for name in NAMES:
+        group.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="值", help=f"MANDATE_{name.upper()}")
+    return parser
+
+
+def _settings(asked: argparse.Namespace) -> Settings:
+    return Settings.read(os.environ, **{name: getattr(asked, name) for name in NAMES})
+
+
+def _serve(asked: argparse.Namespace) -> int:
+    serving.serve(_settings(asked), demo=asked.demo)
+    return 0
+
+
+def _token(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+    if asked.once:
+        if asked.person is None:
+            raise handing.NotHanded("请写明人员编号，例如 mandate token --once p-12。")
+        with serving.visited(settings) as database:
+            say(handing.once(settings, database, asked.person))
+        return 0
+    signer = handing.demo_signer(settings)
+    person = asked.person
+    if person is None:
+        with Client(asked.url or settings.base_url, signer) as client:
+            person = handing.first(client, asked.role, asked.division)
+        sys.stderr.write(f"{person}\n")
+    say(handing.printed(signer, person))
+    return 0
+
+
+def _demo(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+    with Client(asked.url or settings.base_url, handing.demo_signer(settings)) as client:
+        return FAILED if scenes.play(client, say) else 0
+
+
+def _fsck(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+    with serving.visited(settings) as database:
+        engine = open_engine(settings.owner_url or database.owner_url or database.app_url, 2)
+        try:
+            report = fsck.check(engine, Bar("正在核验"))
+        finally:
+            engine.dispose()
+    for each in report.findings:
+        say(f"{each.kind} {'' if each.number is None else each.number} {each.detail}")
+    say(f"{report.verdict}：共 {report.size} 条，根 {report.root.hex()}，已擦除 {report.erased} 项")
+    return FAILED if report.findings else 0
+
+
+def _lint(asked: argparse.Namespace) -> int:
+    settings = Settings.read({} if asked.folder else os.environ)
+    settings = replace(settings, policies=asked.folder.absolute()) if asked.folder else settings
+    try:
+        lawbook = founding.read_lawbook(settings.policies)
+    except (OSError, ValueError) as fault:
+        sys.stderr.write(f"{fault}\n")
+        return FAILED
+    law = lawbook.law
+    say(f"规则 {len(law.policy.rows)} 条，职责分离 {len(law.policy.duties)} 条，行政区划 {len(law.divisions)} 个：没有发现问题。")
+    say(f"规则版本 {law.policy.digest}")
+    return 0
+
+
+def _version(asked: argparse.Namespace) -> int:
+    del asked
+    say(f"mandate {metadata.version('mandate')}")
+    return 0

@@ -1,0 +1,281 @@
+"""The dossier of a written request: the list, the whole of one with its texts, and the course it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import fields, pep
+from audit import docket, head, listing, vault
+from audit.entry import Entry
+from authz import refusal, reply, step
+from authz.calendar import Calendar
+from authz.decision import Scene
+from authz.fact import moment
+from authz.register import Reads
+
+router = APIRouter()
+Row = dict[str, Any]
+Texts = Mapping[int, Mapping[str, Any]]
+
+State = Literal[
+    "drafted", "filed", "received", "returned", "approved", "partial", "rejected", "withdrawn", "expired",
+]  # fmt: skip
+DONE = {
+    "RequestDrafted": "起草申请", "RequestChanged": "修改申请", "RequestSigned": "签发报送", "RequestReceived": "收文登记",
+    "RequestReturned": "退回补正", "RequestProposed": "提出拟办意见", "RequestDecided": "作出批复",
+    "DecisionScanned": "补交批复扫描件", "RequestWithdrawn": "撤回申请", "WindowOpened": "开放统一授权窗口",
+    "WindowClosed": "关闭统一授权窗口", "Refused": "办理被拒",
+}  # fmt: skip
+INTERNAL = ("RequestProposed", "Refused")
+
+
+class ListQuery(fields.Page):
+    state: State | None = None
+    division: fields.DivisionCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A request on record as the acting post may see it, with its texts and the names of those in it."""
+
+    row: Row
+    scene: Scene
+    texts: Texts
+    people: Mapping[str, Mapping[str, str]]
+    units: Mapping[str, str]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.row["body"]
+        return found
+
+    @property
+    def state(self) -> str:
+        return step.state(self.row, self.scene.law.policy, self.scene.at)
+
+    def text(self, entry: int, path: str) -> Any:
+        return self.texts.get(entry, {}).get(path)
+
+
+def open_dossier(request: Request, id: str) -> Dossier:
+    """The dossier, or Unknown to whoever may not see it."""
+    number = pep.number(id)
+    scene = pep.look(request, Reads(requests=frozenset((number,))))
+    row = scene.rows.requests.get(number)
+    if row is None or not step.visible(scene, row):
+        raise refusal.Unknown()
+    body = row["body"]
+    letter, decision = body["document"], body.get("decision") or {}
+    people = {person for _, person in body["hands"]} | {letter["signatory"]} | {body["contact"] or letter["signatory"]}
+    units = {body["unit"], letter["addressee"], *letter["cc"], decision.get("unit") or body["unit"]}
+    with head.reading(pep.deployment(request).database.engine) as connection:
+        texts = vault.read(connection, _told(body))
+        names = docket.unit_names(connection, units, body.get("signed"))
+        return Dossier(row, scene, texts, listing.names(connection, people), names)
+
+
+def _told(body: dict[str, Any]) -> list[int]:
+    """The entries whose texts belong to a request."""
+    parts = [body.get(name) or {} for name in ("returned", "proposal", "decision")]
+    found = [body["text"], body.get("withdrawn"), *(part.get("entry") for part in parts)]
+    return [each for each in found if each is not None]
+
+
+def plain(dossier: Dossier, calendar: Calendar) -> dict[str, Any]:
+    """The whole of a request, as API.md writes it."""
+    row, body, scene = dossier.row, dossier.body, dossier.scene
+    letter, text = body["document"], body["text"]
+    phone = dossier.text(text, "/document/contact/phone")
+    told: dict[str, Any] = {
+        "id": row["number"], "state": dossier.state, "entry": row["since"], "division": row["division"], "unit": body["unit"],
+        "document": {
+            "kind": letter["kind"], "number": letter["number"], "number_written": letter["raw"],
+            "title": dossier.text(text, "/document/title"), "dated": letter["dated"], "signatory": letter["signatory"],
+            "addressee": letter["addressee"], "cc": letter["cc"], "contact": {"person": body["contact"], "phone": phone},
+        },
+        "ground": {"code": body["ground"], "text": dossier.text(text, "/ground/text")},
+        "lines": [scope_written(each) for each in body["lines"]], "attachments": body["attachments"],
+        "filed_at": written(body.get("filed_at")), "register_no": body.get("register_no"),
+        "received_on": body.get("received_on"), "clock": clock(row, scene, calendar),
+        "returned": _returned(dossier), "decision": _decision(dossier), "grants": granted(body),
+    }  # fmt: skip
+    if scene.post is not None and (scene.post.unit == letter["addressee"] or scene.post.role == "auditor"):
+        told["proposal"] = _proposal(dossier)
+    if body.get("withdrawn") is not None:
+        told["withdrawal"] = {"entry": body["withdrawn"], "reason": dossier.text(body["withdrawn"], "/reason")}
+    return told
+
+
+def _returned(dossier: Dossier) -> dict[str, Any] | None:
+    found = dossier.body.get("returned")
+    if not found:
+        return None
+    reasons = [
+        {"path": path, "text": dossier.text(found["entry"], f"/reasons/{place}/text")}
+        for place, path in enumerate(found["paths"])
+    ]
+    return {"entry": found["entry"], "reasons": reasons}
+
+
+def _proposal(dossier: Dossier) -> dict[str, Any] | None:
+    found = dossier.body.get("proposal")
+    if not found:
+        return None
+    opinion = dossier.text(found["entry"], "/opinion")
+    who = {"entry": found["entry"], "by": found["by"], "at": written(found["at"])}
+    return {**who, "lines": _answers(dossier, found), "opinion": opinion}
+
+
+def _decision(dossier: Dossier) -> dict[str, Any] | None:
+    found = dossier.body.get("decision")
+    if not found:
+        return None
+    title = dossier.text(found["entry"], "/document/title")
+    letter = {**found["document"], "title": title}
+    letter["number_written"] = letter.pop("raw")
+    return {
+        "entry": found["entry"], "outcome": dossier.row["state"], "by": found["by"], "unit": found["unit"],
+        "at": written(found["at"]), "document": letter, "lines": _answers(dossier, found),
+        "opinion": dossier.text(found["entry"], "/opinion"), "scan": dossier.body.get("scan") or None,
+    }  # fmt: skip
+
+
+def _answers(dossier: Dossier, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Line outcomes with their reasons."""
+    return [
+        {
+            "line": each["line"], "outcome": each["outcome"],
+            "scope": scope_written(each["scope"]) if each["scope"] else None,
+            "reason": dossier.text(found["entry"], f"/lines/{place}/reason"),
+        }
+        for place, each in enumerate(found["lines"])
+    ]  # fmt: skip
+
+
+def scope_written(line: dict[str, Any]) -> dict[str, Any]:
+    """A line or scope in the order of the contract, with its instants in local time."""
+    kept: dict[str, Any] = {name: line[name] for name in ("line", "division", "cells", "operations", "data_year") if name in line}
+    return {**kept, "from": written(line["from"]), "until": written(line["until"]), "max_records": line["max_records"]}
+
+
+def written(stored: str | None) -> str | None:
+    """A stored instant in local time."""
+    return None if stored is None else pep.written(moment(stored))
+
+
+def granted(body: dict[str, Any]) -> list[dict[str, int]]:
+    """The grants of a decision: they follow its entry, in the order of the lines."""
+    found = body.get("decision")
+    if not found:
+        return []
+    lines = [each["line"] for each in found["lines"] if each["outcome"] in reply.GRANTED]
+    return [{"line": line, "grant": found["entry"] + 1 + place} for place, line in enumerate(lines)]
+
+
+def clock(row: Row, scene: Scene, calendar: Calendar) -> dict[str, Any] | None:
+    """The handling clock: working days that have run, rests left out. No clause sets a limit; a local one is a hint."""
+    body = row["body"]
+    if body.get("clock") is None:
+        return None
+    started, decision = moment(body["clock"]), body.get("decision")
+    end = moment(decision["at"]) if decision else scene.at
+    spans = [(moment(begin), moment(stop) if stop else None) for begin, stop in body.get("paused", ())]
+    edges = [started, *(edge for span in spans for edge in span if edge is not None)]
+    if len(edges) % 2:
+        edges.append(end)
+    path = scene.law.divisions.path(row["division"])
+    runs = zip(edges[::2], edges[1::2], strict=True)
+    limit = scene.law.policy.handling.get("handling_days")
+    return {
+        "started": written(body["clock"]), "paused": [[written(a), written(b)] for a, b in body.get("paused", ())],
+        "running": decision is None and row["state"] == "received",
+        "days": sum(_workdays(calendar, _local(a), _local(b), path) for a, b in runs),
+        "limit": limit.value if limit is not None and limit.value else None,
+        "note": "通知未规定自治区办理时限，时限以本地设定为准",
+    }  # fmt: skip
+
+
+def _workdays(calendar: Calendar, first: date, last: date, path: tuple[str, ...]) -> int:
+    """Working days after `first` up to and with `last`."""
+    return sum(calendar.workday(first + timedelta(days=n), path) for n in range(1, (last - first).days + 1))
+
+
+def _local(at: datetime) -> date:
+    return at.astimezone(pep.SHANGHAI).date()
+
+
+@router.get("/v1/requests", summary="书面申请列表（新的在前）")
+def list_requests(request: Request) -> Response:
+    query = fields.read_query(request.url.query.encode(), ListQuery)
+    scene = pep.look(request, Reads())
+    post, divisions = scene.post, scene.law.divisions
+    if post is None or not scene.may("request.read", post.division):
+        return pep.page([], None, request)
+    overseen = divisions.below(post.division) if post.role == "auditor" else frozenset[str]()
+    within = None if query.division is None else divisions.below(query.division)
+    before = pep.number(query.cursor) if query.cursor else None
+    found: list[Row] = []
+    with head.reading(pep.deployment(request).database.engine) as connection:
+        while len(found) <= query.limit:
+            rows = docket.requests_page(connection, post.unit, overseen, within, before, query.limit + 1)
+            found += [row for row in rows if query.state in (None, step.state(row, scene.law.policy, scene.at))]
+            if len(rows) <= query.limit:
+                break
+            before = rows[-1]["number"]
+        shown = found[: query.limit]
+        texts = vault.read(connection, [row["body"]["text"] for row in shown])
+    more = str(shown[-1]["number"]) if len(found) > query.limit else None
+    return pep.page([_brief(row, scene, texts) for row in shown], more, request)
+
+
+def _brief(row: Row, scene: Scene, texts: Texts) -> dict[str, Any]:
+    body = row["body"]
+    letter = body["document"]
+    return {
+        "id": row["number"], "state": step.state(row, scene.law.policy, scene.at), "entry": row["since"],
+        "division": row["division"], "unit": body["unit"], "filed_at": written(body.get("filed_at")),
+        "document": {"kind": letter["kind"], "number": letter["number"], "dated": letter["dated"],
+                     "title": texts.get(body["text"], {}).get("/document/title")},
+        "register_no": body.get("register_no"), "lines": len(body["lines"]),
+    }  # fmt: skip
+
+
+@router.get("/v1/requests/{id}", summary="一份书面申请的全部内容")
+def one(request: Request, id: str) -> Response:
+    dossier = open_dossier(request, id)
+    return pep.told(plain(dossier, pep.deployment(request).calendar), etag=dossier.row["since"])
+
+
+@router.get("/v1/requests/{id}/timeline", summary="一份书面申请的办理经过")
+def timeline(request: Request, id: str) -> Response:
+    dossier = open_dossier(request, id)
+    with head.reading(pep.deployment(request).database.engine) as connection:
+        entries = [each for each in docket.course(connection, dossier.row["number"]) if _shown(each, dossier)]
+        people = listing.names(connection, {each.envelope.person for each in entries if each.envelope.person})
+        units = docket.unit_names(connection, {each.envelope.unit for each in entries if each.envelope.unit})
+    return pep.page([_happened(each, people, units) for each in entries], None, request)
+
+
+def _shown(entry: Entry, dossier: Dossier) -> bool:
+    """The region's own deliberation, and what others were refused, are not the applicant's to read."""
+    post = dossier.scene.post
+    if post is None or entry.fact.kind not in INTERNAL:
+        return post is not None
+    return post.unit in (dossier.body["document"]["addressee"], entry.envelope.unit) or post.role == "auditor"
+
+
+def _happened(entry: Entry, people: Mapping[str, Mapping[str, str]], units: Mapping[str, str]) -> dict[str, Any]:
+    who = entry.envelope
+    return {
+        "entry": entry.number, "at": pep.written(entry.at.astimezone(UTC)), "kind": entry.fact.kind,
+        "what": DONE.get(entry.fact.kind, entry.fact.kind), "code": getattr(entry.fact, "code", None),
+        "person": who.person, "name": people.get(who.person or "", {}).get("name"), "post": who.post, "unit": who.unit,
+        "unit_name": units.get(who.unit or ""),
+    }  # fmt: skip

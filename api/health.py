@@ -1,0 +1,41 @@
+"""Health for machines: whether the process answers, whether it can record, and its figures."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import pep, telemetry
+from api.database import DatabaseUnfit, require_head
+from audit import head as heads
+from authz import refusal
+
+router = APIRouter()
+ROOM_WARNING = 262_144
+
+
+@router.get("/healthz", summary="进程是否存活")
+def healthz() -> Response:
+    return pep.told({"status": "ok"})
+
+
+@router.get("/readyz", summary="能否办理：数据库、结构版本、日志头、日志空间")
+def readyz(request: Request) -> Response:
+    """503 unless an act could be recorded now; `warnings` names what will soon need a person."""
+    house = pep.deployment(request)
+    try:
+        require_head(house.database.engine)
+    except DatabaseUnfit:
+        raise refusal.Closed() from None
+    with heads.reading(house.database.engine) as connection:
+        head = heads.read(connection)
+    if head.room <= 0:
+        raise refusal.Closed("日志空间不足，已停止办理，请联系系统管理员")
+    warnings = ["room"] if head.room < ROOM_WARNING else []
+    return pep.told({"status": "ok", "size": head.size, "room": head.room, "warnings": warnings})
+
+
+@router.get("/metrics", summary="运行指标（Prometheus 文本）")
+def metrics() -> Response:
+    return Response(telemetry.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")

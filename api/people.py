@@ -1,0 +1,226 @@
+"""People over HTTP: who is on the register, registering somebody, and voiding somebody's tokens.
+
+A name is shown to those who may read people over the division, a telephone only under its mask. An identity number is
+never stored or shown: it becomes a keyed token, by which two accounts of one human being are known as one (S08).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter
+from pydantic import StringConstraints
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import fields, founding, pep
+from api.grants import below, overseen
+from api.pep import Asked, Wish
+from audit import head as heads
+from audit import listing
+from audit.act import Recorded
+from authz import identifier, refusal
+from authz.decision import Scene
+from authz.fact import Fact
+from authz.post import PersonRegistered, Post, TokensRevoked
+from authz.register import Reads
+
+router = APIRouter()
+Short = Annotated[str, StringConstraints(max_length=32)]
+
+
+class PersonBody(fields.Body):
+    name: fields.Name
+    id: fields.PersonId | None = None
+    identity_number: Short | None = None
+    phone: Short | None = None
+
+
+class ReasonBody(fields.Body):
+    reason: fields.Reason
+
+
+class PeopleQuery(fields.Page):
+    role: fields.Role | None = None
+    unit: fields.UnitId | None = None
+    division: fields.DivisionCode | None = None
+
+
+def post_told(post: Post, since: int, at: datetime) -> dict[str, Any]:
+    """A post as answers write it; `version` is what If-Match asks for."""
+    far = post.valid_until.year >= 9999  # noqa: PLR2004
+    return {
+        "post": post.number, "unit": post.unit, "division": post.division, "role": post.role, "title": post.title,
+        "from": pep.written(post.valid_from), "until": None if far else pep.written(post.valid_until),
+        "live": post.live(at), "version": f'"{since}"',
+    }  # fmt: skip
+
+
+def people_told(connection: Any, ids: list[str], at: datetime) -> list[dict[str, Any]]:
+    """People by id with name, masked telephone and posts."""
+    names, posts = listing.names(connection, ids), listing.posts_of(connection, ids)
+    return [
+        {
+            "id": each, "name": names.get(each, {}).get("name"),
+            "phone": identifier.mask_telephone(names[each]["phone"]) if "phone" in names.get(each, {}) else None,
+            "posts": [post_told(post, since, at) for post, since in posts.get(each, ())],
+        }
+        for each in ids
+    ]  # fmt: skip
+
+
+@router.get("/v1/people", summary="人员名册")
+def listed(request: Request) -> Response:
+    scene = pep.look(request, Reads())
+    query = fields.read_query(request.url.query.encode(), PeopleQuery)
+    if scene.post is None:
+        raise refusal.NotEmployed(missing="post")
+    scene.must("people.read", scene.post.division)
+    within, asked = overseen(scene, "people.read"), below(query.division, scene)
+    seen = within if asked is None else asked if within is None else within & asked
+    with heads.reading(pep.deployment(request).database.engine) as connection:
+        found = listing.people_page(
+            connection, seen, scene.at, role=query.role, unit=query.unit, after=query.cursor, limit=query.limit + 1
+        )
+        items = people_told(connection, found[: query.limit], scene.at)
+    return pep.page(items, items[-1]["id"] if len(found) > query.limit else None, request)
+
+
+def knows(scene: Scene, person: str) -> bool:
+    """Whether the acting post may know of a person: himself, somebody in a division it may read, or one without a post."""
+    if scene.person is not None and scene.person.id == person:
+        return True
+    posts = scene.rows.posts.get(person, [])
+    if scene.post is None or person not in scene.rows.people:
+        return False
+    if not posts:
+        return scene.may("people.register", scene.post.division)
+    return any(scene.may("people.read", each.division) for each in posts)
+
+
+@router.get("/v1/people/{id}", summary="一名人员：姓名、岗位")
+def one(request: Request, id: str) -> Response:
+    scene = pep.look(request, Reads(persons=frozenset((id,))))
+    if not knows(scene, id):
+        raise refusal.Unknown()
+    with heads.reading(pep.deployment(request).database.engine) as connection:
+        told = people_told(connection, [id], scene.at)[0]
+    return pep.told(told, etag=scene.rows.versions["person", id])
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+@dataclass(kw_only=True)
+class RegisterPerson(Asked):
+    """A natural person gets an account; `natural` is null where no identity number was given."""
+
+    name: ClassVar[str] = "people.register"
+    wish: Wish[PersonBody]
+    natural: str | None
+    told_name: str
+    told_phone: str | None
+
+    @property
+    def reads(self) -> Reads:
+        given = self.wish.got.id if self.wish.got else None
+        return Reads(
+            persons=frozenset((given,)) if given else frozenset(),
+            naturals=frozenset((self.natural,)) if self.natural else frozenset(),
+        )
+
+    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+        if scene.post is None:
+            raise refusal.NotEmployed(missing="post")
+        scene.must(self.name, scene.post.division)
+        body = self.wish.take()
+        id = body.id or f"p-{scene.size}"
+        if id in scene.rows.people:
+            raise refusal.AlreadyRegistered("该人员编号已被使用，请另选编号或留空由系统编号")
+        natural = self.natural or id
+        registered = PersonRegistered(person_id=id, natural=natural, name=self.told_name, phone=self.told_phone)
+        return (registered,)
+
+    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
+        return 201, {"id": recorded.facts[0].plain()["person_id"]}
+
+
+@router.post("/v1/people", status_code=201, summary="登记人员",
+             openapi_extra=pep.described(PersonBody, {"name": "马秀兰", "phone": "13812345678"}))  # fmt: skip
+async def register(request: Request) -> Response:
+    house, who = pep.deployment(request), pep.caller(request)
+    wish = await pep.wish(request, PersonBody)
+    natural = None
+    if wish.got is not None:
+        wish, natural = _numbers(wish.got, house.pseudonym)
+    body = wish.got
+    sealed, commitments = pep.seal({"/name": body.name, "/phone": body.phone} if body else {})
+    act = RegisterPerson(
+        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, sealed=sealed, natural=natural,
+        told_name=commitments.get("/name", ""), told_phone=commitments.get("/phone"),
+    )  # fmt: skip
+    return await pep.perform(request, act)
+
+
+def _numbers(body: PersonBody, key: bytes) -> tuple[Wish[PersonBody], str | None]:
+    """The body with its numbers checked, and the keyed token of the identity number."""
+    faults = []
+    natural = None
+    try:
+        if body.identity_number is not None:
+            number = identifier.identity_number(body.identity_number, datetime.now(pep.SHANGHAI).date())
+            natural = founding.natural(key, number)
+    except refusal.Misshapen as fault:
+        faults.append({"pointer": "/identity_number", "message": fault.detail})
+    try:
+        if body.phone is not None:
+            identifier.telephone(body.phone)
+    except refusal.Misshapen as fault:
+        faults.append({"pointer": "/phone", "message": fault.detail})
+    return (Wish(None, refusal.Misshapen(pointers=faults)) if faults else Wish(body)), natural
+
+
+@dataclass(kw_only=True)
+class RevokeTokens(Asked):
+    """Every token the person holds is void from now on. It asks for no version: an emergency does not wait for one."""
+
+    name: ClassVar[str] = "people.end"
+    person: str
+    wish: Wish[ReasonBody]
+    reason: str
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(persons=frozenset((self.person,)))
+
+    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+        if not knows(scene, self.person):
+            raise refusal.Unknown()
+        if scene.post is None:
+            raise refusal.NotEmployed(missing="post")
+        own = scene.person is not None and scene.person.id == self.person
+        places = {each.division for each in scene.rows.posts.get(self.person, ())} or {scene.post.division}
+        if not own and not any(scene.may(self.name, place) for place in places):
+            scene.must(self.name, min(places))
+        self.wish.take()
+        return (TokensRevoked(person_id=self.person, reason=self.reason),)
+
+    def about(self) -> Mapping[str, Any]:
+        return {}
+
+    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
+        return 200, {"id": self.person}
+
+
+@router.post("/v1/people/{id}/tokens/revocation", summary="作废一名人员的全部登录凭证",
+             openapi_extra=pep.described(ReasonBody, {"reason": "手机遗失"}))  # fmt: skip
+async def revoke_tokens(request: Request, id: str) -> Response:
+    who = pep.caller(request)
+    wish = await pep.wish(request, ReasonBody)
+    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
+    act = RevokeTokens(
+        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), person=id, wish=wish, sealed=sealed,
+        reason=commitments["/reason"],
+    )  # fmt: skip
+    return await pep.perform(request, act)

@@ -1,0 +1,170 @@
+"""Posts over HTTP: who may appoint whom is the catalogue's `[appoint]`; nobody removes the last administrator but above.
+
+    POST /v1/posts             a person holds a role in a unit
+    POST /v1/posts/{id}/end    the post ends; what was done in it stays attributed to it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import fields, pep
+from api.people import post_told
+from api.pep import Asked, Wish
+from audit import head as heads
+from audit import listing
+from audit.act import Recorded
+from authz import post as rule
+from authz import refusal
+from authz.decision import Scene
+from authz.fact import Fact
+from authz.post import Appointment, Post, PostEnded
+from authz.register import Reads
+
+router = APIRouter()
+
+
+class PostBody(fields.Body):
+    person: fields.PersonId
+    unit: fields.UnitId
+    role: fields.Role
+    post: fields.Word | None = None
+    from_: Annotated[fields.Instant | None, Field(alias="from")] = None
+    until: fields.Instant | None = None
+
+
+class EndBody(fields.Body):
+    reason: fields.Reason
+    at: fields.Instant | None = None
+
+
+@dataclass(kw_only=True)
+class AssignPost(Asked):
+    """A person is to hold a post. `accounts` are all accounts of the same natural person."""
+
+    name: ClassVar[str] = "people.post"
+    wish: Wish[PostBody]
+    accounts: frozenset[str]
+
+    @property
+    def reads(self) -> Reads:
+        units = frozenset((self.wish.got.unit,)) if self.wish.got else frozenset[str]()
+        return Reads(persons=self.accounts, units=units)
+
+    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+        if scene.post is None:
+            raise refusal.NotEmployed(missing="post")
+        scene.must(self.name, scene.post.division)
+        body = self.wish.take()
+        person, unit = scene.rows.people.get(body.person), scene.rows.units.get(body.unit)
+        if person is None or unit is None:
+            raise refusal.UnfitHolder("没有这名人员或这个单位，请先登记", missing="person" if person is None else "unit")
+        if body.from_ is not None and body.until is not None and body.from_ >= body.until:
+            raise refusal.Misshapen(pointers=[{"pointer": "/until", "message": "结束时间应晚于开始时间"}])
+        wanted = Appointment(person, unit, body.role, body.post or body.role, body.from_, body.until)
+        held = [each for account in self.accounts for each in scene.rows.posts.get(account, ())]
+        return rule.appoint(wanted, scene.post, held, scene.at, scene.law.policy, scene.law.divisions)
+
+    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
+        fact = recorded.facts[0].plain()
+        return 201, {
+            "id": recorded.number, "person": fact["person_id"], "unit": fact["post_unit"], "role": fact["role"],
+            "from": fact["valid_from"], "until": fact["valid_until"],
+            "noted": [each.plain()["duty"] for each in recorded.facts[1:]],
+        }  # fmt: skip
+
+
+EXAMPLE = {"person": "p-1101", "unit": "u-640324-civil_affairs", "role": "department_officer", "post": "liaison"}
+
+
+@router.post("/v1/posts", status_code=201, summary="任岗", openapi_extra=pep.described(PostBody, EXAMPLE))
+async def assign(request: Request) -> Response:
+    who = pep.caller(request)
+    wish = await pep.wish(request, PostBody)
+    accounts = await run_in_threadpool(_accounts, request, wish.got.person) if wish.got else frozenset[str]()
+    act = AssignPost(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, accounts=accounts)
+    return await pep.perform(request, act)
+
+
+def _accounts(request: Request, person: str) -> frozenset[str]:
+    # Before the lock is soon enough: an account made meanwhile has no post, and its first one is judged with these.
+    with heads.reading(pep.deployment(request).database.engine) as connection:
+        return listing.accounts(connection, (person,))
+
+
+@router.get("/v1/posts/{id}", summary="一个岗位")
+def one(request: Request, id: str) -> Response:
+    number = pep.number(id)
+    scene = pep.look(request, Reads(posts=frozenset((number,))))
+    post = _known(number, scene)
+    since = scene.rows.versions["post", number]
+    return pep.told(post_told(post, since, scene.at) | {"person": post.person}, etag=since)
+
+
+def _known(number: int, scene: Scene) -> Post:
+    """A post the acting one may know of."""
+    post = scene.rows.post.get(number)
+    own = post is not None and scene.person is not None and post.person == scene.person.id
+    if post is None or not (own or scene.may("people.read", post.division)):
+        raise refusal.Unknown()
+    return post
+
+
+@dataclass(kw_only=True)
+class EndPost(Asked):
+    """The post `number` ends, now or at a later instant."""
+
+    name: ClassVar[str] = "people.end"
+    number: int
+    unit: str
+    wish: Wish[EndBody]
+    reason: str
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(posts=frozenset((self.number,)), staff=frozenset((self.unit,)))
+
+    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+        post = _known(self.number, scene)
+        scene.must(self.name, post.division)
+        if scene.post is None:
+            raise refusal.NotEmployed(missing="post")
+        body = self.wish.take()
+        scene.fresh("post", self.number, self.if_match)
+        colleagues = scene.rows.staff.get(post.unit, ())
+        return (rule.end(post, body.at, self.reason, by=scene.post, colleagues=colleagues, at=scene.at, policy=scene.law.policy),)
+
+    def about(self) -> Mapping[str, Any]:
+        return {"subject": self.number}
+
+    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
+        fact = recorded.facts[0]
+        assert isinstance(fact, PostEnded)
+        return 200, {"id": self.number, "person": fact.person_id, "until": fact.valid_until}
+
+
+@router.post("/v1/posts/{id}/end", summary="离岗", openapi_extra=pep.described(EndBody, {"reason": "调离本单位"}))
+async def end(request: Request, id: str) -> Response:
+    number, who = pep.number(id), pep.caller(request)
+    wish = await pep.wish(request, EndBody)
+    unit = await run_in_threadpool(_unit, request, number)
+    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
+    act = EndPost(
+        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
+        number=number, unit=unit, wish=wish, sealed=sealed, reason=commitments["/reason"],
+    )  # fmt: skip
+    return await pep.perform(request, act)
+
+
+def _unit(request: Request, number: int) -> str:
+    # The unit of a post never changes, so its colleagues can be named before the lock.
+    with heads.reading(pep.deployment(request).database.engine) as connection:
+        return listing.unit_of_post(connection, number)

@@ -1,0 +1,236 @@
+"""The service from start to stop: socket, database, founding, server processes, and nothing left behind.
+
+    bind -> database (embedded unless a URL is given) -> migrate -> found -> [demo world] -> listen -> ... -> stop
+
+One process serves by itself; with more workers this one only watches, and each worker connects to the same database.
+Only this process owns the embedded PostgreSQL. SIGINT and SIGTERM finish what is waiting and end with status 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+
+import uvicorn
+
+from api import bootstrap, founding, greeting, telemetry, world
+from api.app import create_app
+from api.cluster import ClusterError, binaries, leftover, person, socket_folder
+from api.database import Database, Roles, open_engine, prepare
+from api.embedded import PORT, Cluster, password
+from api.founding import Deed, Lawbook
+from api.progress import Bar, say
+from api.settings import Misconfigured, Settings
+
+CONNECTIONS = 150
+MOST_PER_WORKER = 10
+GRACE = 10
+"""Seconds that open requests have to finish."""
+BACKLOG = 2048
+QUICK_DEATH, MOST_QUICK_DEATHS = 5.0, 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker needs to serve. The URL holds a password, so it is never shown."""
+
+    settings: Settings
+    app_url: str = field(repr=False)
+    demo: bool
+
+    @property
+    def pool(self) -> int:
+        return max(2, min(MOST_PER_WORKER, CONNECTIONS // self.settings.workers))
+
+
+def serve(settings: Settings, *, demo: bool) -> None:
+    """Serve until told to stop. Whatever stands in the way is raised as a sentence that says what to set."""
+    began = time.monotonic()
+    if not demo:
+        settings.for_service()
+    signal.signal(signal.SIGTERM, _leave)
+    listener = bind(settings)
+    try:
+        with contextlib.closing(listener), opened(settings) as database:
+            lawbook = founding.read_lawbook(settings.policies)
+            told = _found(settings, database, lawbook, demo=demo)
+            database.dispose()
+            plan = Plan(settings, database.app_url, demo)
+            listener.listen(BACKLOG)
+            say(told + f"\n（启动用时 {time.monotonic() - began:.1f} 秒，按 Ctrl-C 停止）")
+            if settings.workers == 1:
+                work(plan, listener)
+            else:
+                supervise(plan, listener)
+    except (KeyboardInterrupt, _Stopped):
+        say("已停止，数据已保存。")
+
+
+class _Stopped(Exception):
+    """SIGTERM arrived."""
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Stopped
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket, taken before any long work so that a taken port is told at once."""
+    host, port = settings.address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Misconfigured(
+            f"不能在 {settings.listen} 上提供服务：{error.strerror}。请先停止占用该端口的程序，或用 MANDATE_LISTEN 换一个端口。"
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """The migrated database of these settings; an embedded one is started, and stopped afterwards."""
+    if settings.database_url is not None:
+        say("正在连接数据库……")
+        database = prepare(settings.database_url, passwords=settings.data / "passwords", owner_url=settings.owner_url)
+        try:
+            yield database
+        finally:
+            database.dispose()
+        return
+    cluster = Cluster(settings.data / "postgres")
+    say("正在启动内置数据库……" if cluster.cluster.exists() else "首次启动：正在建立内置数据库，约需十秒……")
+    cluster.start()
+    try:
+        database = prepare(cluster.url(), passwords=cluster.passwords)
+        try:
+            yield database
+        finally:
+            database.dispose()
+    finally:
+        # A second Ctrl-C must not cut PostgreSQL short while it writes everything down.
+        restless = threading.current_thread() is threading.main_thread()
+        earlier = signal.signal(signal.SIGINT, signal.SIG_IGN) if restless else None
+        cluster.stop()
+        if restless:
+            signal.signal(signal.SIGINT, earlier)
+
+
+@contextlib.contextmanager
+def visited(settings: Settings) -> Iterator[Database]:
+    """The same database for a command beside the service: where that runs the embedded one, it is only connected to."""
+    folder = settings.data / "postgres"
+    if settings.database_url is not None or leftover(folder / "cluster") is None:
+        with opened(settings) as database:
+            yield database
+        return
+    try:
+        place = socket_folder(folder, person(folder, binaries() / "postgres"))
+    except OSError as error:
+        raise ClusterError(f"无法使用数据目录 {folder}。") from error
+    owner, app = (
+        f"postgresql+psycopg://{role}:{password(folder / 'passwords', role)}@/mandate?host={place}&port={PORT}"
+        for role in (Roles().owner, Roles().app)
+    )
+    database = Database(owner, app, open_engine(app, 2))
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+def _found(settings: Settings, database: Database, lawbook: Lawbook, *, demo: bool) -> str:
+    """Bring keys, charter and demo world on record; what to tell the person at the console."""
+    origin = settings.origin or founding.DEMO_ORIGIN
+    pseudonym = founding.read_pseudonym(settings.keys)
+    founding.found(database.engine, lawbook, origin, demo=demo)
+    if demo:
+        founding.signer(settings.keys, founding.DEMO)
+        world.plant(database.engine, lawbook.law, pseudonym, Bar("正在建立演示数据"))
+        return greeting.demo(settings)
+    founding.signer(settings.keys, founding.BOOTSTRAP)
+    with founding.alone(database.engine) as charter:
+        if "administrator" in charter:
+            return greeting.service(settings)
+        code, shown = bootstrap.show_code(database.engine)
+    founding.record(database.engine, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=(shown,))])
+    return greeting.first_service(settings, code)
+
+
+def work(plan: Plan, listener: socket.socket) -> None:
+    """Be one server process until told to stop."""
+    telemetry.configure()
+    engine = open_engine(plan.app_url, plan.pool)
+    try:
+        lawbook = founding.read_lawbook(plan.settings.policies)
+        deployment = founding.deploy(plan.settings, Database(None, plan.app_url, engine), lawbook, demo=plan.demo)
+        config = uvicorn.Config(
+            create_app(deployment), loop="uvloop", http="httptools", ws="none", lifespan="on", log_config=None,
+            access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG, timeout_keep_alive=30,
+            timeout_graceful_shutdown=GRACE,
+        )  # fmt: skip
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        engine.dispose()
+
+
+def supervise(plan: Plan, listener: socket.socket) -> None:
+    """Keep so many workers alive; stop them all when told to stop."""
+    workers: list[SpawnProcess] = []
+    deaths: list[float] = []
+    try:
+        while True:
+            workers = [each for each in workers if each.is_alive()]
+            while len(workers) < plan.settings.workers:
+                workers.append(_started(plan, listener))
+            wait([each.sentinel for each in workers])
+            now = time.monotonic()
+            deaths = [each for each in deaths if now - each < QUICK_DEATH * MOST_QUICK_DEATHS] + [now]
+            if len(deaths) > MOST_QUICK_DEATHS:
+                raise Misconfigured("服务进程反复退出，已停止。请查看上面的运行记录。")
+    finally:
+        for each in workers:
+            each.terminate()
+        for each in workers:
+            each.join(GRACE * 2)
+            if each.is_alive():
+                each.kill()
+                each.join()
+
+
+def _started(plan: Plan, listener: socket.socket) -> SpawnProcess:
+    process = multiprocessing.get_context("spawn").Process(target=_child, args=(plan, listener), daemon=True)
+    process.start()
+    return process
+
+
+def _child(plan: Plan, listener: socket.socket) -> None:
+    """A worker; it follows its parent, whatever ends that one."""
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    with contextlib.suppress(KeyboardInterrupt, _Stopped):
+        work(plan, listener)
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)

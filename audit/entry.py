@@ -1,0 +1,141 @@
+"""An entry: one fact with its envelope, as canonical bytes whose RFC 6962 leaf hash stands in the log.
+
+    {"act":"0f3c…32 hex…","address":"10.3.24.7","at":"2026-12-02T02:05:01.123456Z","client":null,"device":null,
+     "fact":{"kind":"GrantRevoked","grant":17,"reason":"9ab4…"},"number":42,"on_behalf_of":null,"person":"p-1003",
+     "post":12,"purpose":null,"unit":"u-640324-lead","v":1}
+
+Canonical means RFC 8785 in a narrow profile: object names are ASCII, numbers are integers of magnitude < 2**53, text
+is NFC without lone surrogates, nothing else exists. In that profile sorting by code point equals sorting by UTF-16
+unit, and integers print as themselves, so the encoder of the standard library writes exactly RFC 8785.
+`parse` accepts only what `encode` writes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from authz import fact as facts
+from authz.fact import Fact, Where, instant, moment
+
+LARGEST = 65_535
+"""Bytes in an entry at most: the length prefix of a C2SP entry bundle has 16 bits."""
+_BOUND = 2**53
+_ACT = re.compile("[0-9a-f]{32}")
+_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+class Malformed(ValueError):
+    """These bytes are not an entry this service could have written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who acted, from where, for whom; absent is null."""
+
+    person: str | None = None
+    post: int | None = None
+    unit: str | None = None
+    client: str | None = None
+    device: str | None = None
+    address: str | None = None
+    on_behalf_of: str | None = None
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Number (RFC 6962 leaf index from 0), instant, act reference (32 hex digits), envelope and fact."""
+
+    number: int
+    at: datetime
+    act: str
+    envelope: Envelope
+    fact: Fact
+
+    @property
+    def where(self) -> Where:
+        return Where(self.number, self.at, self.envelope.person, self.envelope.unit)
+
+
+def encode(entry: Entry) -> bytes:
+    """The canonical bytes of an entry. Raises Malformed for values outside the narrow profile or over 65,535 bytes."""
+    who = entry.envelope
+    plain = {
+        "v": 1,
+        "number": entry.number,
+        "at": instant(entry.at),
+        "act": entry.act,
+        "person": who.person,
+        "post": who.post,
+        "unit": who.unit,
+        "client": who.client,
+        "device": who.device,
+        "address": who.address,
+        "on_behalf_of": who.on_behalf_of,
+        "purpose": who.purpose,
+        "fact": entry.fact.plain(),
+    }
+    return canonical(plain)
+
+
+def canonical(plain: Any) -> bytes:
+    """RFC 8785 bytes of a value of the narrow profile."""
+    _admit(plain)
+    text = _encoder.encode(plain)
+    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
+        raise Malformed("text is not in normal form C")
+    try:
+        found = text.encode()
+    except UnicodeEncodeError:
+        raise Malformed("text holds a lone surrogate") from None
+    if len(found) > LARGEST:
+        raise Malformed("an entry is at most 65,535 bytes")
+    return found
+
+
+def parse(found: bytes) -> Entry:
+    """The entry these bytes are; Malformed unless `encode` would write exactly them."""
+    try:
+        plain = json.loads(found)
+        if type(plain) is not dict or plain.pop("v") != 1:
+            raise Malformed("not an entry of version 1")
+        number, at, act, fact = (plain.pop(name) for name in ("number", "at", "act", "fact"))
+        if type(number) is not int or number < 0 or type(act) is not str or not _ACT.fullmatch(act):
+            raise Malformed("the number or the act reference is of another form")
+        if any(value is not None and type(value) is not (int if name == "post" else str) for name, value in plain.items()):
+            raise Malformed("the envelope holds a value of another type")
+        entry = Entry(number, moment(at), act, Envelope(**plain), facts.parse(fact))
+        if len(plain) != len(Envelope.__slots__) or encode(entry) != found:
+            raise Malformed("the bytes are not canonical")
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise error if isinstance(error, Malformed) else Malformed(f"not an entry: {type(error).__name__}") from error
+    return entry
+
+
+def _admit(value: Any) -> None:
+    """Refuse what the narrow profile has no bytes for. It looks at every value of every entry, so it stays flat."""
+    if type(value) is dict:
+        if not all(type(name) is str and name.isascii() for name in value):
+            raise Malformed("a member name is not ASCII text")
+        inner = value.values()
+    elif type(value) in (list, tuple):
+        inner = value
+    else:
+        inner = (value,)
+    for each in inner:
+        kind = type(each)
+        if kind is str or each is None or kind is bool:
+            continue
+        if kind is int:
+            if not -_BOUND < each < _BOUND:
+                raise Malformed("an integer is out of range")
+        elif kind in (dict, list, tuple):
+            if each:
+                _admit(each)
+        else:
+            raise Malformed(f"a value of type {kind.__name__} has no canonical form")

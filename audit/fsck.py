@@ -1,0 +1,338 @@
+"""The check of everything: every entry read again, the tree built again, the register folded again from empty.
+
+    OK                nothing is wrong; `erased` commitments have no value any more, which is lawful
+    MODIFIED i        bytes, leaf or a search column of an entry are not what was written
+    MISSING i         the numbers have a gap, or the log ends too early
+    ORDER i           an entry stands at a number that is not its own
+    TIME_ORDER i      an entry is older than the one before it
+    DUPLICATE_REF i   an act stands in the log twice
+    PHANTOM i         an entry whose effect the register does not show
+    UNLOGGED_CHANGE i a stored row or value that no entry explains; i is the entry it claims
+
+Nothing stored is believed: leaves are hashed from the bytes, columns are derived from the parsed fact. The register is
+folded into temporary tables of the same names, which PostgreSQL finds first. It is compared only if the log is whole:
+a fold of a damaged log proves nothing. Memory stays flat; needs a role that may read all and make temporary tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit import vault, vocabulary  # noqa: F401 an entry can be read only if its kind is known
+from audit.entry import Entry, Malformed, parse
+from audit.tree import Edge, leaf
+from authz import register
+from authz.decision import Refused
+from authz.fact import Change
+
+CHUNK = 2_000
+MOST = 100
+"""Findings of one kind that are listed; more say no more."""
+Progress = Callable[[int, int], None]
+
+_ENTRIES = (
+    "SELECT number, at, act, kind, decision, person, unit, division, cell, operation, grant_number, household, data_year,"
+    " quarter, subject, leaf, bytes FROM entry ORDER BY number"
+)
+_DIGESTS = frozenset(
+    (
+        "document_sha256",
+        "sha256",
+        "digest",
+        "policy",
+        "edition",
+        "calendar",
+        "natural",
+        "purpose",
+        "attachments",
+        "evidence",
+    )
+)
+"""Fields whose 64 hex digits name public content or a keyed token, not a value of the vault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and the first entry it is about."""
+
+    kind: str
+    number: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found. `root` is the tree hash over the bytes that were read."""
+
+    size: int
+    root: bytes
+    erased: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> str:
+        return self.findings[0].kind if self.findings else "OK"
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One pass over the log."""
+
+    connection: Connection
+    findings: list[Finding] = field(default_factory=list)
+    edge: Edge = field(default_factory=Edge)
+    read: int = 0
+    expected: int = 0
+    last: datetime | None = None
+    shared: dict[int, int] = field(default_factory=dict)
+    erased: int = 0
+
+    def find(self, kind: str, number: int | None, detail: str) -> None:
+        if sum(each.kind == kind for each in self.findings) < MOST:
+            self.findings.append(Finding(kind, number, detail))
+
+
+def check(engine: Engine, progress: Progress | None = None) -> Report:
+    """Verify the whole log, the vault beside it and the register made from it, on one snapshot of the database."""
+    with engine.connect() as plain:
+        connection = plain.execution_options(isolation_level="REPEATABLE READ")
+        head = connection.execute(text("SELECT size, at, edge FROM head")).one()
+        walk = _Walk(connection)
+        tables = [*register.VERSIONED, register.usage.name] if head.size or _anything(connection) else []
+        for name in tables:
+            connection.execute(text(f'CREATE TEMPORARY TABLE "{name}" (LIKE public."{name}" INCLUDING ALL)'))
+        _read_log(walk, head.size, progress)
+        _compare_head(walk, head)
+        if tables:
+            _compare_acts(walk)
+        if not walk.findings:
+            for name in tables:
+                _compare_register(walk, name)
+        connection.rollback()
+    findings = sorted(walk.findings, key=lambda each: _WEIGHT.index(each.kind))
+    return Report(walk.read, walk.edge.root, walk.erased, tuple(findings))
+
+
+_WEIGHT = ("MISSING", "ORDER", "TIME_ORDER", "DUPLICATE_REF", "MODIFIED", "PHANTOM", "UNLOGGED_CHANGE")
+
+
+def _anything(connection: Connection) -> bool:
+    names = ("entry", "act", "vault", *register.VERSIONED, register.usage.name)
+    asked = " OR ".join(f'EXISTS (SELECT FROM public."{name}")' for name in names)
+    return bool(connection.execute(text(f"SELECT {asked}")).scalar_one())
+
+
+# --- the log --------------------------------------------------------------------------------------------------------
+def _read_log(walk: _Walk, total: int, progress: Progress | None) -> None:
+    stored = _stored_values(walk)
+    run: list[Entry] = []
+    for chunk in _chunks(walk.connection, _ENTRIES):
+        entries = [entry for row in chunk if (entry := _read_entry(walk, row)) is not None]
+        for entry in entries:
+            if run and run[0].act != entry.act:
+                stored.send(run)
+                run = []
+            run.append(entry)
+        if not walk.findings:
+            _fold(walk, entries)
+        if progress is not None:
+            progress(walk.read, total)
+    stored.send(run)
+    stored.close()
+
+
+def _chunks(connection: Connection, statement: str) -> Iterator[list[Row[Any]]]:
+    rows = iter(
+        connection.execute(text(statement), execution_options={"stream_results": True, "max_row_buffer": CHUNK})
+    )
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
+
+
+def _read_entry(walk: _Walk, row: Row[Any]) -> Entry | None:
+    """The entry of a row, if it is one; what is wrong with it is noted."""
+    walk.read += 1
+    content = bytes(row.bytes)
+    if row.number != walk.expected:
+        walk.find("MISSING", walk.expected, f"entries {walk.expected} to {row.number - 1} are not there")
+    walk.expected = row.number + 1
+    hashed = leaf(content)
+    walk.edge = walk.edge.extend((hashed,))
+    try:
+        entry = parse(content)
+    except Malformed as error:
+        walk.find("MODIFIED", row.number, f"the bytes are no entry: {error}")
+        return None
+    if entry.number != row.number:
+        walk.find("ORDER", row.number, f"the bytes are those of entry {entry.number}")
+        return None
+    if hashed != bytes(row.leaf):
+        walk.find("MODIFIED", row.number, "the stored leaf is not the hash of the bytes")
+    for name, written in _columns(entry).items():
+        if getattr(row, name) != written:
+            walk.find("MODIFIED", row.number, f"column {name} does not say what the bytes say")
+    if walk.last is not None and entry.at < walk.last:
+        walk.find("TIME_ORDER", row.number, "older than the entry before it")
+    walk.last = max(entry.at, walk.last or entry.at)
+    if isinstance(entry.fact, Refused) and entry.fact.count > 1:
+        walk.shared[entry.number] = entry.fact.count - 1
+    return entry
+
+
+def _columns(entry: Entry) -> dict[str, Any]:
+    found = entry.fact.search()
+    names = ("division", "cell", "operation", "household", "data_year", "quarter", "subject")
+    return {
+        "at": entry.at, "kind": entry.fact.kind, "decision": entry.fact.decision, "person": entry.envelope.person,
+        "unit": entry.envelope.unit, "grant_number": found.get("grant"), **{name: found.get(name) for name in names},
+    }  # fmt: skip
+
+
+def _compare_head(walk: _Walk, head: Row[Any]) -> None:
+    if walk.expected < head.size:
+        walk.find("MISSING", walk.expected, f"the log ends before its size {head.size}")
+    elif walk.expected > head.size:
+        walk.find("UNLOGGED_CHANGE", head.size, f"entries beyond the size {head.size} of the head")
+    elif not any(each.kind == "MISSING" for each in walk.findings):
+        _compare_edge(walk, bytes(head.edge))
+        if head.at != (walk.last or datetime(1970, 1, 1, tzinfo=UTC)) and not walk.findings:
+            walk.find("UNLOGGED_CHANGE", None, "the instant of the head is not that of the last entry")
+
+
+def _compare_edge(walk: _Walk, stored: bytes) -> None:
+    """The perfect subtrees of the head against the bytes; the first that differs says where to look."""
+    begin = 0
+    for place, hashed in enumerate(walk.edge.hashes):
+        rest = walk.edge.size - begin
+        width = 1 << (rest.bit_length() - 1)
+        if stored[place * 32 : place * 32 + 32] != hashed:
+            walk.find(
+                "MODIFIED", begin, f"the tree over entries {begin} to {begin + width - 1} is not the one on record"
+            )
+            return
+        begin += width
+    if len(stored) != len(walk.edge.packed):
+        walk.find("MODIFIED", None, "the edge of the head has another length")
+
+
+# --- acts and values ------------------------------------------------------------------------------------------------
+_RUNS = """
+WITH run AS (SELECT act, min(number) AS first, max(number) AS last, count(*) AS count FROM entry GROUP BY act)
+SELECT run.first, run.last, run.count, act.first AS told, act.count AS told_count FROM run LEFT JOIN act ON act.ref = run.act
+WHERE act.ref IS NULL OR act.first <> run.first OR act.count <> run.count OR run.last - run.first + 1 <> run.count
+ORDER BY run.first LIMIT 100
+"""
+_SHARED = """
+SELECT first, count(*) AS count, max(count) AS length FROM act
+WHERE NOT EXISTS (SELECT FROM entry WHERE entry.act = act.ref) GROUP BY first ORDER BY first
+"""
+
+
+def _compare_acts(walk: _Walk) -> None:
+    for run in walk.connection.execute(text(_RUNS)).all():
+        if run.last - run.first + 1 != run.count or run.count > (run.told_count or run.count):
+            after = run.first + (run.told_count or 1)
+            walk.find(
+                "DUPLICATE_REF", run.last if run.last - run.first + 1 != run.count else after, "an act recorded twice"
+            )
+        else:
+            walk.find("UNLOGGED_CHANGE", run.first, "the table of acts does not know this act as it is recorded")
+    missing = dict(walk.shared)
+    for act in walk.connection.execute(text(_SHARED)):
+        if missing.pop(act.first, 0) != act.count or act.length != 1:
+            walk.find("UNLOGGED_CHANGE", act.first, "the table of acts names acts that no entry holds")
+    for number in missing:
+        walk.find("UNLOGGED_CHANGE", number, "the table of acts misses refusals that share this entry")
+
+
+def _stored_values(walk: _Walk) -> Any:
+    """A coroutine that is sent each act's entries in order and compares the vault rows filed under the first."""
+    compared = _compare_values(walk)
+    next(compared)
+    return compared
+
+
+def _compare_values(walk: _Walk) -> Any:
+    rows = (
+        row
+        for chunk in _chunks(walk.connection, "SELECT entry, path, salt, value FROM vault ORDER BY entry, path")
+        for row in chunk
+    )
+    row = next(rows, None)
+    try:
+        while run := (yield):
+            open_, known = set(_commitments(run, counted=True)), set(_commitments(run, counted=False))
+            while row is not None and row.entry <= run[0].number:
+                made = vault.commitment(row.path, bytes(row.salt), row.value)
+                if row.entry != run[0].number or made not in known:
+                    walk.find("UNLOGGED_CHANGE", row.entry, "a value of the vault that its entry does not commit to")
+                open_.discard(made)
+                row = next(rows, None)
+            walk.erased += len(open_)
+        yield
+    finally:
+        if row is not None:
+            walk.find("UNLOGGED_CHANGE", row.entry, "a value of the vault without an entry")
+
+
+def _commitments(run: list[Entry], *, counted: bool) -> Iterator[str]:
+    """What may be commitments in these entries; `counted` leaves out fields known to hold other digests."""
+    for entry in run:
+        for name, value in entry.fact.__dict__.items():
+            if not (counted and name in _DIGESTS):
+                yield from _hex(value)
+
+
+def _hex(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if len(value) == 64 and all(each in "0123456789abcdef" for each in value):  # noqa: PLR2004 SHA-256 in hex
+            yield value
+    elif isinstance(value, dict):
+        yield from _hex(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _hex(each)
+
+
+# --- the register ---------------------------------------------------------------------------------------------------
+def _fold(walk: _Walk, entries: Iterable[Entry]) -> None:
+    changes: list[tuple[int, Change]] = [
+        (each.number, one) for each in entries for one in each.fact.changes(each.where)
+    ]
+    if not changes:
+        return
+    try:
+        with walk.connection.begin_nested():
+            register.apply(walk.connection, changes)
+    except SQLAlchemyError as error:
+        walk.find("PHANTOM", changes[0][0], f"entries from here on cannot be folded: {type(error).__name__}")
+
+
+def _compare_register(walk: _Walk, name: str) -> None:
+    """Rows that only one of the two tables holds; a row both hold under one key is a changed one."""
+    table = register.metadata.tables[name]
+    key = [each.name for each in table.primary_key.columns]
+    columns = ", ".join(f'"{each.name}"' for each in table.columns)
+    found: list[set[tuple[Any, ...]]] = []
+    for mine, other in (("public", "pg_temp"), ("pg_temp", "public")):
+        keys = ", ".join(f'"{each}"' for each in key)
+        rows = f'SELECT {columns} FROM {mine}."{name}" EXCEPT ALL SELECT {columns} FROM {other}."{name}"'
+        found.append(
+            {
+                tuple(row)
+                for row in walk.connection.execute(
+                    text(f"SELECT since, {keys} FROM ({rows}) x ORDER BY since LIMIT {MOST}")
+                )
+            }
+        )
+    for row in sorted(found[0], key=str):
+        walk.find("UNLOGGED_CHANGE", row[0], f"a row of {name} is not what the log says")
+    for row in sorted(found[1] - found[0], key=str):
+        walk.find("PHANTOM", row[0], f"a row is missing in {name}")

@@ -1,0 +1,53 @@
+"""Idempotency: the answer to a keyed request, stored in the transaction of its act and repeated for 24 hours.
+
+A key belongs to a person and a route. The same request under it gets the same bytes; another request is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from audit.act import Act
+
+KEPT = timedelta(hours=24)
+Stored = dict[tuple[str, str, str], tuple[str, int, bytes]]
+
+
+def find(connection: Connection, acts: list[Act], at: datetime) -> Stored:
+    """Answers on record for the keys of these acts."""
+    keyed = [act.once for act in acts if act.once is not None]
+    if not keyed:
+        return {}
+    rows = connection.execute(
+        text(
+            "SELECT person, route, key, request, status, body FROM idempotency WHERE at > :since AND (person, route, key) IN"
+            " (SELECT * FROM unnest(CAST(:persons AS text[]), CAST(:routes AS text[]), CAST(:keys AS text[])))"
+        ),
+        {
+            "since": at - KEPT,
+            "persons": [each.person for each in keyed],
+            "routes": [each.route for each in keyed],
+            "keys": [each.key for each in keyed],
+        },
+    )
+    return {(row.person, row.route, row.key): (row.request, row.status, bytes(row.body)) for row in rows}
+
+
+def keep(connection: Connection, answers: list[tuple[Act, int, bytes]], at: datetime) -> None:
+    """Store answers; one that has outlived its day is replaced."""
+    rows = [
+        {"person": act.once.person, "route": act.once.route, "key": act.once.key, "request": act.once.request,
+         "status": status, "body": body, "at": at}
+        for act, status, body in answers if act.once is not None
+    ]  # fmt: skip
+    if rows:
+        connection.execute(
+            text(
+                "INSERT INTO idempotency (person, route, key, request, status, body, at) VALUES"
+                " (:person, :route, :key, :request, :status, :body, :at) ON CONFLICT (person, route, key) DO UPDATE SET"
+                " request = excluded.request, status = excluded.status, body = excluded.body, at = excluded.at"
+            ),
+            rows,
+        )

@@ -1,0 +1,70 @@
+"""The Merkle tree of RFC 6962 §2.1, kept by its right edge.
+
+    leaf(d)    = SHA-256(0x00 || d)
+    node(l, r) = SHA-256(0x01 || l || r)
+
+An `Edge` holds the roots of the perfect subtrees a tree of `size` leaves consists of, largest first: one per set bit
+of `size`. Appending a leaf and naming the root take O(log size) and need nothing else, so the edge in the head row is
+all the writer ever reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+EMPTY = hashlib.sha256(b"").digest()
+
+
+def leaf(content: bytes) -> bytes:
+    """The leaf hash of an entry's canonical bytes: 32 bytes."""
+    return hashlib.sha256(b"\x00" + content).digest()
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node: 32 bytes."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The right edge of a tree of `size` leaves: hashes of 32 bytes, largest subtree first."""
+
+    size: int = 0
+    hashes: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.size < 0 or len(self.hashes) != self.size.bit_count() or any(len(each) != 32 for each in self.hashes):
+            raise ValueError("an edge has one hash of 32 bytes per set bit of its size")
+
+    @classmethod
+    def read(cls, size: int, packed: bytes) -> Edge:
+        """The edge stored as hashes end to end."""
+        return cls(size, tuple(packed[i : i + 32] for i in range(0, len(packed), 32)))
+
+    @property
+    def packed(self) -> bytes:
+        return b"".join(self.hashes)
+
+    def extend(self, leaves: Iterable[bytes]) -> Edge:
+        """The edge after these leaf hashes."""
+        size, hashes = self.size, list(self.hashes)
+        for each in leaves:
+            carry, rest = each, size
+            while rest & 1:
+                carry = node(hashes.pop(), carry)
+                rest >>= 1
+            hashes.append(carry)
+            size += 1
+        return Edge(size, tuple(hashes))
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle tree hash; of no leaves, the hash of nothing (RFC 6962 §2.1)."""
+        if not self.hashes:
+            return EMPTY
+        found = self.hashes[-1]
+        for each in reversed(self.hashes[:-1]):
+            found = node(each, found)
+        return found

@@ -1,0 +1,251 @@
+"""The catalogue: the closed vocabulary of a policy set. What it does not name does not exist (clause S10)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from authz import table
+
+FILE: Final = "catalogue.toml"
+LEVELS: Final = ("region", "city", "county", "township", "village")
+FORMS: Final = frozenset({"text", "code", "number", "money", "date", "month", "flag"})
+SENSITIVITIES: Final = frozenset({"open", "personal", "identity", "contact", "health", "minor", "financial"})
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_SECTIONS: Final = (
+    "grants", "populations", "modules", "cells", "operations", "fields", "grounds", "unit_kinds", "roles", "appoint",
+    "delegation", "groups", "objects",
+)  # fmt: skip
+_FIELD: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something done to data. `cells` are those on which it exists at all."""
+
+    name: str
+    zh: str
+    writes: bool
+    high_risk: bool
+    cells: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a record; money is whole 分."""
+
+    name: str
+    zh: str
+    form: str
+    sensitivity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A population and a module: the grain of authority."""
+
+    name: str
+    zh: str
+    population: str
+    module: str
+    fields: Mapping[str, Field]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a person is in a post, and the levels of units where it exists."""
+
+    name: str
+    zh: str
+    levels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitKind:
+    """A kind of body: the levels where it exists and the roles its people may hold."""
+
+    name: str
+    zh: str
+    levels: frozenset[str]
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All words of a policy set, each with its Chinese name. `objects` are the service's own, with their acts."""
+
+    grants: bool
+    populations: Mapping[str, str]
+    modules: Mapping[str, str]
+    cells: Mapping[str, Cell]
+    operations: Mapping[str, Operation]
+    grounds: Mapping[str, str]
+    unit_kinds: Mapping[str, UnitKind]
+    roles: Mapping[str, Role]
+    appoint: Mapping[str, frozenset[str]]
+    delegable: frozenset[str]
+    role_groups: frozenset[str]
+    object_groups: frozenset[str]
+    objects: Mapping[str, str]
+    acts: Mapping[str, Mapping[str, str]]
+
+    def possible(self, act: str, object: str) -> bool:
+        """Whether there is such an act on such an object at all."""
+        if object in self.cells:
+            operation = self.operations.get(act)
+            return operation is not None and object in operation.cells
+        return act in self.acts.get(object, {})
+
+    def names_act(self, act: str) -> bool:
+        """Whether `act` is an operation, or an act of the service written `object.verb`."""
+        object, _, verb = act.partition(".")
+        return act in self.operations or verb in self.acts.get(object, {})
+
+    def may_hold(self, kind: str, level: str, role: str) -> bool:
+        """Whether a person of such a unit on that level may hold the role."""
+        unit = self.unit_kinds.get(kind)
+        return unit is not None and level in unit.levels and role in unit.roles and level in self.roles[role].levels
+
+    def may_appoint(self, by: str, role: str) -> bool:
+        """Whether the holder of one role may give another one to somebody."""
+        return role in self.appoint.get(by, frozenset())
+
+
+def parse(data: bytes) -> Catalogue:
+    """The catalogue of a TOML file, checked word by word."""
+    return _Reading(table.text(FILE, data), table.toml(FILE, data)).catalogue()
+
+
+class _Reading:
+    """One pass over the parsed file; keeps the text to say in which line a bad word stands."""
+
+    def __init__(self, text: str, sections: Mapping[str, Any]) -> None:
+        self.text, self.sections = text, sections
+        for section in sections:
+            self.need(section in _SECTIONS, section, "未知的章节", "unknown section")
+        for section in _SECTIONS:
+            self.need(section in sections, section, "缺少章节", "missing section")
+
+    def need(self, good: bool, word: object, zh: str, en: str) -> None:
+        if not good:
+            found = next((n for n, line in enumerate(self.text.split("\n"), start=1) if str(word) in line), 1)
+            table.bad(FILE, found, f"{zh}：{word}", f"{en}: {word}")
+
+    def dictionary(self, section: str, key: Callable[[str], object] = _NAME.fullmatch) -> Mapping[str, Any]:
+        words = self.sections[section]
+        self.need(isinstance(words, dict) and bool(words), section, "章节为空", "empty section")
+        for word in words:
+            self.need(bool(key(word)), word, "名称不规范", "bad name")
+        return MappingProxyType(dict(words))
+
+    def titles(self, section: str) -> Mapping[str, str]:
+        words = self.dictionary(section, str)
+        for word, zh in words.items():
+            self.title(word, zh)
+        return words
+
+    def title(self, word: str, zh: object) -> str:
+        self.need(isinstance(zh, str) and bool(zh.strip()), word, "缺少中文名称", "no Chinese name")
+        return str(zh)
+
+    def subset(self, word: str, found: object, of: Any) -> frozenset[str]:
+        self.need(isinstance(found, list) and bool(found), word, "清单为空", "empty list")
+        assert isinstance(found, list)  # noqa: S101  (for the type checker: `need` has refused the rest)
+        for each in found:
+            self.need(isinstance(each, str) and each in of, each, "清单中有未知名称", "unknown name in list")
+        self.need(len(set(found)) == len(found), word, "清单有重复", "repeated name in list")
+        return frozenset(found)
+
+    def shape(self, word: str, row: object, must: set[str], may: frozenset[str] = frozenset()) -> Mapping[str, Any]:
+        self.need(isinstance(row, dict), word, "格式不正确", "wrong form")
+        assert isinstance(row, dict)  # noqa: S101
+        self.need(must <= set(row) <= must | may, word, "栏目缺少或多余", "missing or unknown key")
+        if "zh" in must:
+            self.title(word, row["zh"])
+        return row
+
+    def catalogue(self) -> Catalogue:
+        self.need(isinstance(self.sections["grants"], bool), "grants", "应为 true 或 false", "must be a boolean")
+        titles = self.titles("cells")
+        roles = {name: self.role(name, row) for name, row in self.dictionary("roles").items()}
+        self.shape("groups", self.sections["groups"], {"roles", "objects"})
+        taken = {*roles, *titles, *self.sections["objects"]}
+        groups = {kind: self.groups(kind, taken) for kind in ("roles", "objects")}
+        objects = {n: self.shape(n, row, {"zh", "acts"}) for n, row in self.dictionary("objects").items()}
+        for name, row in objects.items():
+            self.need(name not in titles and "." not in name, name, "对象与数据类别重名", "object named like a cell")
+            self.need(isinstance(row["acts"], dict) and bool(row["acts"]), name, "没有任何动作", "no acts")
+            for verb, zh in row["acts"].items():
+                self.need(_NAME.fullmatch(verb) is not None, verb, "名称不规范", "bad name")
+                self.title(verb, zh)
+        self.shape("delegation", self.sections["delegation"], {"roles"})
+        appoint = self.dictionary("appoint", roles.__contains__)
+        operations, kinds = self.dictionary("operations"), self.dictionary("unit_kinds")
+        return Catalogue(
+            grants=self.sections["grants"],
+            populations=self.titles("populations"),
+            modules=self.titles("modules"),
+            cells=MappingProxyType(self.cells(titles)),
+            operations=MappingProxyType({n: self.operation(n, r, titles) for n, r in operations.items()}),
+            grounds=self.titles("grounds"),
+            unit_kinds=MappingProxyType({n: self.unit_kind(n, r, roles) for n, r in kinds.items()}),
+            roles=MappingProxyType(roles),
+            appoint=MappingProxyType({by: self.subset(by, found, roles) for by, found in appoint.items()}),
+            delegable=self.subset("delegation", self.sections["delegation"]["roles"], roles),
+            role_groups=groups["roles"],
+            object_groups=groups["objects"],
+            objects=MappingProxyType({name: row["zh"] for name, row in objects.items()}),
+            acts=MappingProxyType({name: MappingProxyType(dict(row["acts"])) for name, row in objects.items()}),
+        )
+
+    def groups(self, kind: str, taken: set[str]) -> frozenset[str]:
+        found = self.sections["groups"][kind]
+        self.need(isinstance(found, list) and all(isinstance(n, str) for n in found), kind, "格式不正确", "wrong form")
+        for name in found:
+            self.need(_NAME.fullmatch(name) is not None and name not in taken, name, "组名不规范或重名", "bad group name")
+        return frozenset(found)
+
+    def role(self, name: str, row: object) -> Role:
+        found = self.shape(name, row, {"zh", "levels"})
+        return Role(name, found["zh"], self.subset(name, found["levels"], LEVELS))
+
+    def unit_kind(self, name: str, row: object, roles: Mapping[str, Role]) -> UnitKind:
+        found = self.shape(name, row, {"zh", "levels", "roles"})
+        levels, held = self.subset(name, found["levels"], LEVELS), self.subset(name, found["roles"], roles)
+        for role in held:
+            fits = bool(levels & roles[role].levels)
+            self.need(fits, name, f"该层级没有角色 {role}", f"role {role} exists on no such level")
+        return UnitKind(name, found["zh"], levels, held)
+
+    def operation(self, name: str, row: object, cells: Mapping[str, str]) -> Operation:
+        found = self.shape(name, row, {"zh", "writes", "high_risk"}, frozenset({"cells"}))
+        for key in ("writes", "high_risk"):
+            self.need(isinstance(found[key], bool), name, "应为真或假", "not boolean")
+        on = self.subset(name, found["cells"], cells) if "cells" in found else frozenset(cells)
+        return Operation(name, found["zh"], found["writes"], found["high_risk"], on)
+
+    def cells(self, titles: Mapping[str, str]) -> dict[str, Cell]:
+        fields = self.dictionary("fields", self.sections["modules"].__contains__)
+        found = {}
+        for name, zh in titles.items():
+            population, _, module = name.partition(".")
+            known = population in self.sections["populations"] and module in self.sections["modules"]
+            self.need(known and module in fields, name, "人口类别、模块或字段不存在", "unknown population, module or fields")
+            found[name] = Cell(name, zh, population, module, self.fields(fields[module], population))
+        return found
+
+    def fields(self, rows: Mapping[str, Any], population: str) -> Mapping[str, Field]:
+        found = {}
+        for name, row in rows.items():
+            self.need(_NAME.fullmatch(name) is not None and isinstance(row, list), name, "字段不规范", "bad field")
+            self.need(len(row) in (_FIELD, _FIELD + 1), name, "字段栏目数不对", "bad number of parts")
+            zh, form, sensitivity, *only = row
+            self.title(name, zh)
+            self.need(form in FORMS and sensitivity in SENSITIVITIES, name, "类型或敏感级不正确", "bad form or sensitivity")
+            self.need(all(p in self.sections["populations"] for p in only), name, "人口类别不存在", "unknown population")
+            if not only or population in only:
+                found[name] = Field(name, zh, form, sensitivity)
+        return MappingProxyType(found)

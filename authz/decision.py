@@ -1,0 +1,221 @@
+"""The decision: whether what a person holds permits an act, and if not, the first thing missing.
+
+A `Scene` is everything a decision may look at: what is on record, the instant, who acts in which post, and the law in
+force. `must` decides the service's own acts by the post (a role of the register, never of the token); `decide` decides
+operations on cells by a grant: the holding itself must satisfy the one rule of `policies/model.conf`, and every
+ancestor up to the regional grant must be live and contain the act too (parental consent, S34).
+
+A refusal names the axis on which the best grant failed. "Best" is the grant that got furthest along
+division, cell, operation, data year, households, period, revocation, suspension, record cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from authz import refusal
+from authz.division import Divisions
+from authz.fact import Fact
+from authz.grant import Grant, chain
+from authz.pdp import Rule
+from authz.policy import PolicySet
+from authz.post import Person, Post
+from authz.refusal import Denied
+from authz.register import Rows
+
+
+class Refused(Fact):
+    """A known person was told no, for the reason `code`; `count` identical refusals of one batch share the entry."""
+
+    decision = "deny"
+    authority = False
+    act: str
+    code: str
+    missing: str | None
+    subject: int | None
+    division: str | None
+    cell: str | None
+    operation: str | None
+    data_year: int | None
+    quarter: int | None
+    household: str | None
+    grant: int | None
+    policy: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What is in force: the policy set, its compiled rule, and the division edition."""
+
+    policy: PolicySet
+    rule: Rule
+    divisions: Divisions
+
+
+@dataclass(slots=True)
+class Scene:
+    """What one act is judged on. `size` is the log position: entries before this act."""
+
+    rows: Rows
+    at: datetime
+    size: int
+    law: Law
+    person: Person | None = None
+    post: Post | None = None
+
+    def enter(self, person: str, issued_at: int, post: int | None) -> None:
+        """Place who asks: the person on record, with a token of this epoch, in the one live post that acts."""
+        self.person = self.rows.people.get(person)
+        if self.person is None or issued_at < self.person.epoch:
+            raise refusal.Stranger()
+        live = [each for each in self.rows.posts.get(person, ()) if each.live(self.at) and post in (None, each.number)]
+        if len(live) > 1:
+            raise refusal.PostRequired(posts=sorted(each.number for each in live))
+        self.post = live[0] if live else None
+
+    def must(self, act: str, division: str) -> str:
+        """The policy row that lets the acting post do `request.decide` and the like over this division, or a refusal."""
+        noun, _, verb = act.partition(".")
+        if self.post is None:
+            raise refusal.NotEmployed(missing="post")
+        rule, divisions = self.law.rule, self.law.divisions
+        row = rule.permits(self.post, verb, noun, division, self.at, divisions)
+        if row is not None:
+            return row
+        if rule.permits(self.post, verb, noun, self.post.division, self.at, divisions) is not None:
+            raise refusal.OutsideDivision("该事项不在您岗位的管辖区划内", missing="division")
+        raise refusal.NoRole(missing="role")
+
+    def fresh(self, table: str, key: Any, seen: str | None) -> None:
+        """Refuse a change that does not say, or says wrongly, which version of the thing it was decided on (If-Match)."""
+        if seen is None:
+            raise refusal.Unconditional()
+        if seen != f'"{self.rows.versions.get((table, key))}"':
+            raise refusal.Stale()
+
+    def may(self, act: str, division: str) -> bool:
+        """`must` as a question."""
+        try:
+            self.must(act, division)
+        except Denied:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An operation somebody wants to do on a cell of a household at a place."""
+
+    operation: str
+    cell: str
+    division: str
+    data_year: int | None
+    household: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Yes, by this grant, its chain (regional grant first) and this policy row."""
+
+    grant: Grant
+    chain: tuple[Grant, ...]
+    rule: str
+
+
+def held(rows: Rows, post: Post) -> Iterator[Grant]:
+    """The grants a post may use: made out to its unit and role, and if to one person, to that person."""
+    for grant in rows.by_unit.get(post.unit, ()):
+        if grant.role == post.role and grant.holder_person in (None, post.person):
+            yield grant
+
+
+def decide(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> Permit:
+    """A permit, or the refusal that names the first thing missing and who may grant it. `at` defaults to the scene's."""
+    at = at or scene.at
+    if not post.live(at):
+        raise refusal.NotEmployed(missing="post")
+    best: tuple[int, type[Denied], Grant] | None = None
+    for grant in held(scene.rows, post):
+        links = chain(grant, scene.rows.grants)
+        failed = _first_missing(scene, grant, links, wish, at)
+        if failed is None:
+            row = scene.law.rule.permits(grant, wish.operation, wish.cell, wish.division, at, scene.law.divisions)
+            if row is not None:
+                return Permit(grant, links, row)
+            failed = (len(AXES), refusal.NoRole)
+        if best is None or failed[0] > best[0]:
+            best = (*failed, grant)
+    if best is None:
+        raise refusal.NoGrant(missing="grant", who_can_grant=who_can_grant(scene, post, wish, at))
+    missing = AXES[best[0]] if best[0] < len(AXES) else "role"
+    raise best[1](missing=missing, grant=best[2].number, who_can_grant=who_can_grant(scene, post, wish, at))
+
+
+AXES = ("division", "cell", "operation", "data_year", "households", "period", "revoked", "suspended", "max_records")
+
+
+def _first_missing(
+    scene: Scene, grant: Grant, links: tuple[Grant, ...], wish: Wish, at: datetime
+) -> tuple[int, type[Denied]] | None:
+    covers, inner = scene.law.divisions.covers, wish.division
+    if not all(covers(each.scope.division, inner) for each in links):
+        return 0, refusal.OutsideDivision
+    if not all(wish.cell in each.scope.cells for each in links):
+        return 1, refusal.OutsideCell
+    if not all(wish.operation in each.scope.operations for each in links):
+        return 2, refusal.OutsideOperation
+    for each in links:
+        if each.scope.data_year is not None and each.scope.data_year != wish.data_year:
+            return 3, refusal.WrongYear
+    if any(each.scope.households is not None and wish.household not in each.scope.households for each in links):
+        return 4, refusal.OutsideHouseholds
+    if not all(each.current(at) for each in links):
+        return 5, refusal.OutsidePeriod
+    if any(each.revoked(at) for each in links):
+        return 6, refusal.Revoked
+    if any(each.suspended(at) for each in links):
+        return 7, refusal.Suspended
+    if not _within_cap(scene.rows, links, wish):
+        return 8, refusal.RecordLimit
+    return None
+
+
+def _within_cap(rows: Rows, links: tuple[Grant, ...], wish: Wish) -> bool:
+    """Whether one more distinct household fits under every cap of the chain; reading never counts."""
+    if wish.household is None or wish.operation in ("query", "export"):
+        return True
+    return all(
+        each.scope.max_records is None
+        or (each.number, wish.household) in rows.seen
+        or rows.used.get(each.number, 0) < each.scope.max_records
+        for each in links
+    )
+
+
+def who_can_grant(scene: Scene, post: Post, wish: Wish, at: datetime) -> list[dict[str, Any]]:
+    """Who could give what is missing: a unit above that holds it, else the county by delegation or written request."""
+    found: list[dict[str, Any]] = []
+    for grant in held(scene.rows, post):
+        for each in reversed(chain(grant, scene.rows.grants)[:-1]):
+            if each.live(at) and each.covers(wish.division, scene.law.divisions) and each.includes(wish.operation, wish.cell):
+                found.append({"unit": each.holder_unit, "how": "delegation", "grant": each.number})
+                break
+    if found:
+        return [min(found, key=lambda each: -each["grant"])]
+    divisions = scene.law.divisions
+    if not divisions.known(wish.division):
+        return []
+    path = divisions.path(wish.division)
+    county = next((code for code in path if len(code) == len("640324")), None)
+    if county is None or not divisions.covers(county, post.division):
+        county = next((code for code in divisions.path(post.division) if len(code) == len("640324")), None)
+    if county is None:
+        return [{"unit": f"u-{path[0]}-lead", "how": "written_request"}]
+    return [
+        {"unit": f"u-{county}-lead", "how": "delegation"},
+        {"unit": f"u-{path[0]}-lead", "how": "written_request", "applicant": f"u-{county}-lead"},
+    ]

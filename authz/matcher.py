@@ -1,0 +1,166 @@
+"""The matcher of the access rule as a small tree: admitted node by node, then answered as far as the words allow.
+
+With role, act, object and row known, everything about words is true or false; what is left are the three questions
+about the holding (does it contain the act, does it reach the place, is it live), asked at the moment of the check.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from authz.division import Divisions
+
+AXES: Final = ("r_holding.role", "r_act", "r_object")
+QUESTIONS: Final = MappingProxyType({
+    "includes(r_holding, r_act, r_object)": "includes",
+    "covers(r_holding, r_division)": "covers",
+    "live(r_holding, r_at)": "live",
+})  # fmt: skip
+_TERMS: Final = frozenset({*AXES, "p_role", "p_act", "p_object"})
+
+# ("and" | "or", *parts), ("not", part), ("same", term, term), ("link", "g" | "g2", inner, outer), ("ask", question)
+Node = tuple[Any, ...]
+# What is left of a node: known, or a Node of nothing but questions.
+Left = bool | Node
+Groups = Mapping[str, frozenset[str]]
+
+
+class Holding(Protocol):
+    """What a person holds: a post for the service's own acts, or a grant for operations on cells."""
+
+    @property
+    def role(self) -> str: ...
+
+    def includes(self, act: str, object: str, /) -> bool:
+        """Whether the holding itself contains this act on this object."""
+
+    def covers(self, division: str, divisions: Divisions, /) -> bool:
+        """Whether it reaches the place."""
+
+    def live(self, at: datetime, /) -> bool:
+        """Whether it is in force at the instant."""
+
+
+Test = Callable[[Holding, str, str, str, datetime, Divisions], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """An admitted matcher. `constants` holds the quoted words that stand in it."""
+
+    node: Node
+    constants: Mapping[str, str]
+
+    def left(self, words: Mapping[str, str], groups: Mapping[str, Groups]) -> Left:
+        """What is left when every term of `words` is known; `groups` says what g and g2 link."""
+        return _left(self.node, {**words, **self.constants}, groups)
+
+
+def parse(value: str) -> Matcher:
+    """The matcher out of the value in Casbin's parsed model; ValueError on any construct that is not listed here."""
+    text = re.sub(r"!(?!=)", " not ", value.replace("&&", " and ").replace("||", " or ")).strip()
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise ValueError("model.conf: the matcher cannot be read") from error
+    constants: dict[str, str] = {}
+    return Matcher(_admit(tree, constants), MappingProxyType(constants))
+
+
+def truth(left: Left, answers: Mapping[str, bool]) -> bool:
+    """What is left, if the questions had these answers."""
+    if isinstance(left, bool):
+        return left
+    kind, *parts = left
+    if kind == "ask":
+        return answers[parts[0]]
+    if kind == "not":
+        return not truth(parts[0], answers)
+    return (all if kind == "and" else any)(truth(part, answers) for part in parts)
+
+
+def test(left: Left) -> Test:
+    """A function that asks a holding what is left."""
+    if isinstance(left, bool):
+        return lambda holding, act, object, division, at, divisions: left
+    kind, *parts = left
+    if kind == "ask":
+        return _ASK[parts[0]]
+    tests = tuple(test(part) for part in parts)
+    if kind == "not":
+        return lambda *asked: not tests[0](*asked)
+    if kind == "or":
+        return lambda *asked: any(each(*asked) for each in tests)
+    if parts == [("ask", question) for question in _ASK]:
+        return _all_three
+    return lambda *asked: all(each(*asked) for each in tests)
+
+
+def _admit(node: ast.expr, constants: dict[str, str]) -> Node:
+    match node:
+        case ast.BoolOp(op=op, values=parts):
+            return ("and" if isinstance(op, ast.And) else "or", *(_admit(part, constants) for part in parts))
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return ("not", _admit(part, constants))
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() as op], comparators=[right]):
+            same = ("same", _term(left, constants), _term(right, constants))
+            return same if isinstance(op, ast.Eq) else ("not", same)
+        case ast.Call(func=ast.Name(id="g" | "g2" as name), args=[inner, outer], keywords=[]):
+            return ("link", name, _term(inner, constants), _term(outer, constants))
+        case ast.Call() if ast.unparse(node) in QUESTIONS:
+            return ("ask", QUESTIONS[ast.unparse(node)])
+    raise ValueError("model.conf: the matcher holds a construct that is not admitted")
+
+
+def _term(node: ast.expr, constants: dict[str, str]) -> str:
+    written = ast.unparse(node)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        constants[written] = node.value
+    elif written not in _TERMS:
+        raise ValueError("model.conf: the matcher compares something that is not admitted")
+    return written
+
+
+def _left(node: Node, words: Mapping[str, str], groups: Mapping[str, Groups]) -> Left:
+    """The value of a node, or the node itself as far as it hangs on a question or on a word not yet known."""
+    kind = node[0]
+    if kind in ("same", "link"):
+        inner, outer = (words.get(term) for term in node[-2:])
+        if inner is None or outer is None:
+            return node
+        return inner == outer or (kind == "link" and bool(outer in groups[node[1]].get(inner, ())))
+    if kind == "not":
+        part = _left(node[1], words, groups)
+        return not part if isinstance(part, bool) else ("not", part)
+    return node if kind == "ask" else _joined(node, words, groups)
+
+
+def _joined(node: Node, words: Mapping[str, str], groups: Mapping[str, Groups]) -> Left:
+    every = bool(node[0] == "and")
+    still_open: list[Node] = []
+    for each in node[1:]:
+        part = _left(each, words, groups)
+        if part is (not every):
+            return not every
+        if not isinstance(part, bool):
+            still_open.append(part)
+    if not still_open:
+        return every
+    return still_open[0] if len(still_open) == 1 else (node[0], *still_open)
+
+
+def _all_three(holding: Holding, act: str, object: str, division: str, at: datetime, divisions: Divisions) -> bool:
+    return holding.includes(act, object) and holding.covers(division, divisions) and holding.live(at)
+
+
+_ASK: Final[Mapping[str, Test]] = MappingProxyType({
+    "includes": lambda holding, act, object, division, at, divisions: holding.includes(act, object),
+    "covers": lambda holding, act, object, division, at, divisions: holding.covers(division, divisions),
+    "live": lambda holding, act, object, division, at, divisions: holding.live(at),
+})  # fmt: skip

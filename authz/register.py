@@ -1,0 +1,283 @@
+"""The register: the stored present, folded from facts, with its past kept as intervals of log positions.
+
+Every row carries `since` (the entry that made this version) and `ended` (the entry that replaced it, null for the
+version on record). What is on record now is `ended IS NULL`; what was on record at position n is
+`since < n AND (ended IS NULL OR ended >= n)`. Valid time (`valid_from`, `valid_until`) is a matter of the rows
+themselves. The register is not trusted: it is rebuilt from the log by the same `apply`, and compared.
+
+An act names what it needs as `Reads`; `fetch` answers the union of many acts with one query per table.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import (
+    BigInteger, Column, Connection, DateTime, Integer, MetaData, RowMapping, Table, Text, TextClause, bindparam, func, select,
+    text,
+)  # fmt: skip
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from authz import grant as grants
+from authz.fact import Amend, Change, Once, Put
+from authz.grant import Grant
+from authz.household import Household
+from authz.post import Person, Post, Unit
+
+MEMORY = timedelta(days=400)
+"""How long an ended grant still explains a refusal (local); it bounds what one decision reads."""
+
+metadata = MetaData()
+INSTANT = DateTime(timezone=True)
+
+
+def _table(name: str, key: tuple[Column[Any], ...], *columns: Column[Any]) -> Table:
+    interval = (Column("since", BigInteger, primary_key=True, autoincrement=False), Column("ended", BigInteger))
+    return Table(name, metadata, *key, *columns, *interval)
+
+
+def _key(name: str, kind: Any = Text) -> Column[Any]:
+    return Column(name, kind, primary_key=True, autoincrement=False)
+
+
+person = _table("person", (_key("id"),), Column("natural", Text), Column("epoch", BigInteger))
+unit = _table(
+    "unit", (_key("id"),), Column("kind", Text), Column("division", Text), Column("name", Text), Column("earlier_name", Text)
+)
+post = _table(
+    "post", (_key("number", BigInteger),), Column("person", Text), Column("unit", Text), Column("division", Text),
+    Column("role", Text), Column("title", Text), Column("valid_from", INSTANT), Column("valid_until", INSTANT),
+)  # fmt: skip
+household = _table(
+    "household", (_key("token"),), Column("division", Text), Column("population", Text), Column("moving_to", Text),
+    Column("move_asked_by", Text),
+)  # fmt: skip
+granted = _table(
+    "grants", (_key("number", BigInteger),), Column("origin", Text), Column("division", Text),
+    Column("cells", ARRAY(Text)), Column("operations", ARRAY(Text)), Column("data_year", Integer),
+    Column("valid_from", INSTANT), Column("valid_until", INSTANT), Column("max_records", Integer),
+    Column("households", ARRAY(Text)), Column("holder_unit", Text), Column("holder_person", Text), Column("role", Text),
+    Column("request", BigInteger), Column("line", Integer), Column("window", BigInteger), Column("parent", BigInteger),
+    Column("path", ARRAY(BigInteger)), Column("document", Text), Column("document_sha256", Text),
+    Column("edition", Text), Column("division_name", Text), Column("issuer_unit", Text), Column("issued_by", Text),
+    Column("issued_at", INSTANT), Column("revoked_at", INSTANT), Column("suspensions", JSONB),
+)  # fmt: skip
+request = _table(
+    "request", (_key("number", BigInteger),), Column("state", Text), Column("division", Text), Column("body", JSONB)
+)
+opening = _table("opening", (_key("number", BigInteger),), Column("division", Text), Column("body", JSONB))
+document = _table("document", (_key("number"),), Column("issuer", Text), Column("thing", BigInteger))
+charter = _table("charter", (_key("name"),), Column("value", Text))
+usage = Table("usage", metadata, _key("grant", BigInteger), _key("household"), _key("since", BigInteger))
+
+VERSIONED = {each.name: each for each in metadata.tables.values() if "ended" in each.c}
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Register keys an act needs, known before the lock is taken.
+
+    `persons` brings their posts and every grant they may use with its ancestors; `grants` brings the ancestors of
+    these grants and everything below them; `posts` brings the post and its person.
+    """
+
+    persons: frozenset[str] = frozenset()
+    posts: frozenset[int] = frozenset()
+    units: frozenset[str] = frozenset()
+    staff: frozenset[str] = frozenset()
+    """Units whose posts are needed."""
+    households: frozenset[str] = frozenset()
+    grants: frozenset[int] = frozenset()
+    requests: frozenset[int] = frozenset()
+    openings: frozenset[int] = frozenset()
+    documents: frozenset[str] = frozenset()
+    naturals: frozenset[str] = frozenset()
+    """Identity tokens whose accounts are needed."""
+
+    def __or__(self, other: Reads) -> Reads:
+        return Reads(*(getattr(self, each.name) | getattr(other, each.name) for each in fields(self)))
+
+
+@dataclass(slots=True)
+class Rows:
+    """What is on record for some reads, at one log position."""
+
+    people: dict[str, Person] = field(default_factory=dict)
+    posts: dict[str, list[Post]] = field(default_factory=dict)
+    post: dict[int, Post] = field(default_factory=dict)
+    staff: dict[str, list[Post]] = field(default_factory=dict)
+    units: dict[str, Unit] = field(default_factory=dict)
+    households: dict[str, Household] = field(default_factory=dict)
+    grants: dict[int, Grant] = field(default_factory=dict)
+    by_unit: dict[str, list[Grant]] = field(default_factory=dict)
+    requests: dict[int, dict[str, Any]] = field(default_factory=dict)
+    openings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    charter: dict[str, str] = field(default_factory=dict)
+    used: dict[int, int] = field(default_factory=dict)
+    """Distinct households with a permitted write, for capped grants only."""
+    seen: set[tuple[int, str]] = field(default_factory=set)
+    versions: dict[tuple[str, Any], int] = field(default_factory=dict)
+    """(table, key) -> entry that made the version on record; the ETag of a thing."""
+
+    def below(self, number: int) -> list[Grant]:
+        """The grants under this one, itself left out, parents before children."""
+        found = [each for each in self.grants.values() if number in each.path and each.number != number]
+        return sorted(found, key=lambda each: each.number)
+
+
+def union(reads: Iterable[Reads]) -> Reads:
+    """All of these reads as one."""
+    sets: dict[str, set[Any]] = defaultdict(set)
+    for each in reads:
+        for name in Reads.__slots__:
+            if found := getattr(each, name):
+                sets[name] |= found
+    return Reads(**{name: frozenset(found) for name, found in sets.items()})
+
+
+def fetch(connection: Connection, reads: Reads, at: datetime, known: int | None = None) -> Rows:
+    """What is on record for these reads (at log position `known`, default now): one query per table that is asked."""
+    rows, ask = Rows(), _Asking(connection, known)
+    if reads.persons or reads.naturals:
+        for row in ask("person", ("id", sorted(reads.persons)), ("natural", sorted(reads.naturals))):
+            rows.people[row["id"]] = Person(row["id"], row["natural"], row["epoch"])
+            rows.versions["person", row["id"]] = row["since"]
+    if reads.persons or reads.posts or reads.staff:
+        keys = ("person", sorted(reads.persons)), ("number", sorted(reads.posts)), ("unit", sorted(reads.staff))
+        for row in ask("post", *keys):
+            made = Post(*(row[n] for n in Post.__slots__))
+            rows.post[made.number] = made
+            rows.posts.setdefault(made.person, []).append(made)
+            rows.staff.setdefault(made.unit, []).append(made)
+            rows.versions["post", made.number] = row["since"]
+    _fetch_grants(ask, reads, rows, at)
+    for row in ask("household", ("token", sorted(reads.households))):
+        rows.households[row["token"]] = Household(*(row[n] for n in Household.__slots__))
+        rows.versions["household", row["token"]] = row["since"]
+    for row in ask("unit", ("id", sorted(reads.units))):
+        rows.units[row["id"]] = Unit(*(row[n] for n in Unit.__slots__))
+        rows.versions["unit", row["id"]] = row["since"]
+    for name, wanted, kept in (("request", reads.requests, rows.requests), ("opening", reads.openings, rows.openings)):
+        for row in ask(name, ("number", sorted(wanted))):
+            kept[row["number"]] = dict(row)
+            rows.versions[name, row["number"]] = row["since"]
+    for row in ask("document", ("number", sorted(reads.documents))):
+        rows.documents[row["number"]] = dict(row)
+    return rows
+
+
+@dataclass(slots=True)
+class _Asking:
+    """Rows of a table by lists of keys, as on record at a position. Each column has its own index, so each its own arm."""
+
+    connection: Connection
+    known: int | None
+
+    def __call__(self, table: str, *keys: tuple[str, Sequence[Any]], floor: datetime | None = None) -> list[RowMapping]:
+        given = [(column, values) for column, values in keys if values]
+        if not given:
+            return []
+        statement = _statement(table, tuple(column for column, _ in given), self.known is not None, floor is not None)
+        binds: dict[str, Any] = {f"k{place}": values for place, (_, values) in enumerate(given)}
+        binds |= {} if self.known is None else {"known": self.known}
+        found = self.connection.execute(statement, binds | ({} if floor is None else {"floor": floor})).mappings().all()
+        key = _names(VERSIONED[table])[0]
+        return list({row[key]: row for row in found}.values())
+
+
+@cache
+def _statement(table: str, columns: tuple[str, ...], past: bool, floor: bool) -> TextClause:
+    """Names come from this file alone. One arm per column, because an OR over several indexes is planned as a scan."""
+    record = "since < :known AND (ended IS NULL OR ended >= :known)" if past else "ended IS NULL"
+    record += " AND valid_until > :floor" if floor else ""
+    arms = []
+    for place, column in enumerate(columns):
+        compared = f'"{column}" && CAST(:k{place} AS bigint[])' if column == "path" else f'"{column}" = ANY(:k{place})'
+        arms.append(f"SELECT * FROM {table} WHERE {compared} AND {record}")  # noqa: S608
+    return text(" UNION ALL ".join(arms))
+
+
+def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
+    """Held grants and those asked for by number, with all below these; then the ancestors that are still missing."""
+    units = sorted({each.unit for name in reads.persons for each in rows.posts.get(name, ())})
+    kept = [*ask("grants", ("holder_unit", units), floor=at - MEMORY), *ask("grants", ("path", sorted(reads.grants)))]
+    missing = {number for row in kept for number in row["path"]} - {row["number"] for row in kept}
+    for row in {row["number"]: row for row in (*kept, *ask("grants", ("number", sorted(missing))))}.values():
+        made = grants.read(cast(Mapping[str, Any], row))
+        rows.grants[made.number] = made
+        rows.by_unit.setdefault(made.holder_unit, []).append(made)
+        rows.versions["grants", made.number] = row["since"]
+    capped = [each.number for each in rows.grants.values() if each.scope.max_records is not None]
+    if capped:
+        counts = select(usage.c.grant, func.count()).where(usage.c.grant.in_(capped)).group_by(usage.c.grant)
+        rows.used.update({number: count for number, count in ask.connection.execute(counts)})
+        mine = select(usage.c.grant, usage.c.household).where(
+            usage.c.grant.in_(capped), usage.c.household.in_(sorted(reads.households))
+        )
+        rows.seen.update((number, token) for number, token in ask.connection.execute(mine))
+
+
+def charters(connection: Connection) -> dict[str, str]:
+    """Digests of the policy set, division edition and calendar on record."""
+    found = connection.execute(select(charter.c.name, charter.c.value).where(charter.c.ended.is_(None)))
+    return {name: value for name, value in found}
+
+
+def apply(connection: Connection, changes: Iterable[tuple[int, Change]]) -> None:
+    """Fold changes into the register in order; each is paired with the number of its entry."""
+    group: list[tuple[int, Put]] = []
+    touched: set[tuple[str, tuple[Any, ...]]] = set()
+    for number, change in changes:
+        if isinstance(change, Once):
+            _flush(connection, group, touched)
+            connection.execute(
+                text('INSERT INTO usage ("grant", household, since) VALUES (:g, :h, :n) ON CONFLICT DO NOTHING'),
+                {"g": change.key[0], "h": change.key[1], "n": number},
+            )
+            continue
+        if isinstance(change, Amend):
+            _flush(connection, group, touched)
+            change = Put(change.table, change.key, _merged(_current(connection, change), change.values))
+        if (change.table, change.key) in touched or (group and group[0][1].table != change.table):
+            _flush(connection, group, touched)
+        group.append((number, change))
+        touched.add((change.table, change.key))
+    _flush(connection, group, touched)
+
+
+def _names(table: Table) -> tuple[str, ...]:
+    return tuple(each.name for each in table.primary_key.columns if each.name != "since")
+
+
+def _merged(values: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns with the changed ones in their place; of an object column (`body`), only the members given."""
+    objects = {name: values[name] | each for name, each in changed.items() if isinstance(each, dict) and values[name]}
+    return {**values, **changed, **objects}
+
+
+def _current(connection: Connection, change: Amend) -> dict[str, Any]:
+    table = VERSIONED[change.table]
+    names = _names(table)
+    matched = [table.c[name] == value for name, value in zip(names, change.key, strict=True)]
+    row = connection.execute(select(table).where(table.c.ended.is_(None), *matched)).mappings().one()
+    return {name: row[name] for name in row if name not in (*names, "since", "ended")}
+
+
+def _flush(connection: Connection, group: list[tuple[int, Put]], touched: set[tuple[str, tuple[Any, ...]]]) -> None:
+    if group:
+        table = VERSIONED[group[0][1].table]
+        names = _names(table)
+        ends = [{"n": number, **{f"k_{k}": v for k, v in zip(names, put.key, strict=True)}} for number, put in group if not put.first]
+        matched = [table.c[name] == bindparam(f"k_{name}") for name in names]
+        if ends:
+            connection.execute(table.update().where(table.c.ended.is_(None), *matched).values(ended=bindparam("n")), ends)
+        rows = [{**put.values, **dict(zip(names, put.key, strict=True)), "since": number} for number, put in group]
+        connection.execute(table.insert(), rows)
+    group.clear()
+    touched.clear()
