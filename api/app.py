@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from api import (
     attachments, bootstrap, decisions, divisions, edits, entries, grants, health, households, letters, me, pep, people, posts,
-    problems, requests, responsibility, strangers, units, windows,
+    problems, requests, responses, responsibility, strangers, units, windows,
 )  # fmt: skip
 from api.boundary import Boundary
 from api.deployment import Deployment
@@ -50,6 +50,7 @@ def create_app(deployment: Deployment) -> FastAPI:
     for each in ROUTERS:
         app.include_router(each.router)
     problems.install(app)
+    responses.install(app, PUBLIC)
     app.add_middleware(
         Boundary, hosts=deployment.settings.hosts, proxies=deployment.settings.proxies, stranger=_stranger(deployment)
     )

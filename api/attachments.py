@@ -42,6 +42,16 @@ SUFFIXES = {
 }  # fmt: skip
 MAGIC = {"application/pdf": b"%PDF-", "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 PARTS = {"application/ofd": ("OFD.xml",), _WORD: ("[Content_Types].xml", "word/"), _SHEET: ("[Content_Types].xml", "xl/")}
+UPLOAD: dict[str, Any] = {
+    "parameters": [{
+        "name": "Content-Disposition", "in": "header", "schema": {"type": "string"},
+        "description": "文件名", "example": "attachment; filename*=UTF-8''%E8%AF%B7%E7%A4%BA.pdf",
+    }],
+    "requestBody": {"required": True, "content": {
+        kind: {"schema": {"type": "string", "format": "binary"}, **({"example": "%PDF-1.4\n%%EOF\n"} if "pdf" in kind else {})}
+        for kind in SUFFIXES
+    }},
+}  # fmt: skip
 _ACTIVE = re.compile(rb"<(?:!doctype\s+html|html|script|svg|iframe|body|object|embed)[\s>/]", re.IGNORECASE)
 _DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -142,7 +152,7 @@ class StoreAttachment(Asked):
         return 201, {"sha256": self.sha256, "size": self.size, "media_type": self.media_type}
 
 
-@router.post("/v1/attachments", status_code=201, summary="上传附件（原始字节）")
+@router.post("/v1/attachments", status_code=201, summary="上传附件（原始字节）", openapi_extra=UPLOAD)
 async def store(request: Request) -> Response:
     who = pep.caller(request)
     body = await request.body()
@@ -171,7 +181,7 @@ def _keep(request: Request, body: bytes, media_type: str, person: str) -> None:
         connection.commit()
 
 
-@router.get("/v1/attachments/{sha256}", summary="下载附件")
+@router.get("/v1/attachments/{sha256}", summary="下载附件", response_class=Response)
 def fetch(request: Request, sha256: str) -> Response:
     scene = pep.look(request, Reads())
     if not _SHA256.fullmatch(sha256):
@@ -187,6 +197,6 @@ def fetch(request: Request, sha256: str) -> Response:
             raise refusal.Unknown()
     return Response(kept.content, 200, {
         "Content-Disposition": f'attachment; filename="{sha256}{SUFFIXES[kept.media_type][0]}"',
-        "Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "no-store",
     }, kept.media_type)  # fmt: skip

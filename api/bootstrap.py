@@ -132,7 +132,9 @@ def _take(engine: Engine, code: str) -> bool:
     """Whether this is the code, unused and in time."""
     with engine.connect() as connection:
         row = connection.execute(
-            text("SELECT digest FROM ceremony WHERE name = 'bootstrap' AND used_at IS NULL AND until > clock_timestamp()")
+            text(
+                "SELECT digest FROM ceremony WHERE name = 'bootstrap' AND used_at IS NULL AND until > clock_timestamp()"
+            )
         ).one_or_none()
     return bootstrap_code.code_matches(code, row.digest if row else "0" * 64) and row is not None
 

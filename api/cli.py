@@ -1,13 +1,13 @@
 """The command line. It translates words into calls and failures into a sentence; it decides nothing.
 
-    mandate run                          the service with a demo world
-    mandate serve                        the service
-    mandate token PERSON                 a token for a person of a demo world; --role, --division: the first such person
-    mandate token --once PERSON          a token of ten minutes, handed out by the bootstrap administrator, recorded
-    mandate demo                         the ten scenarios against a running service
-    mandate fsck                         verify the whole log, fold the present again and compare
-    mandate policies lint [FOLDER]       read a policy folder and say what is wrong with it
-    mandate version
+mandate run                          the service with a demo world
+mandate serve                        the service
+mandate token PERSON                 a token for a person of a demo world; --role, --division: the first such person
+mandate token --once PERSON          a token of ten minutes, handed out by the bootstrap administrator, recorded
+mandate demo                         the ten scenarios against a running service
+mandate fsck                         verify the whole log, fold the present again and compare
+mandate policies lint [FOLDER]       read a policy folder and say what is wrong with it
+mandate version
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def _lint(asked: argparse.Namespace) -> int:
         sys.stderr.write(f"{fault}\n")
         return FAILED
     law = lawbook.law
-    say(f"规则 {len(law.policy.rows)} 条，职责分离 {len(law.policy.duties)} 条，行政区划 {len(law.divisions)} 个：没有发现问题。")
+    say(
+        f"规则 {len(law.policy.rows)} 条，职责分离 {len(law.policy.duties)} 条，行政区划 {len(law.divisions)} 个：没有发现问题。"
+    )
     say(f"规则版本 {law.policy.digest}")
     return 0
 

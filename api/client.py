@@ -73,7 +73,9 @@ class Client:
             raw = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise Unreachable(f"无法访问 {self.url}，请先在另一个终端启动服务（mandate run），或用 --url 指明地址。") from error
+            raise Unreachable(
+                f"无法访问 {self.url}，请先在另一个终端启动服务（mandate run），或用 --url 指明地址。"
+            ) from error
         found = json.loads(raw) if "json" in answer.headers.get("content-type", "") else {}
         return Answer(answer.status, found, {name.lower(): value for name, value in answer.headers.items()})
 

@@ -77,7 +77,7 @@ def children(scene: Scene, names: Lineage, parent: str | None, at: date | None) 
     return [row for row in rows if row is not None and row.parent == parent]
 
 
-@router.get("/v1/divisions", summary="下一级行政区划")
+@router.get("/v1/divisions", summary="下一级行政区划", openapi_extra=pep.queried(ChildrenQuery))
 def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), ChildrenQuery)
@@ -90,7 +90,8 @@ def _edition(scene: Scene, names: Lineage, at: date | None) -> str:
     return edition_at(names, scene.law.divisions, at) or scene.law.divisions.edition
 
 
-@router.get("/v1/divisions/{code}", summary="一个行政区划，已撤销的代码也能查到名称")
+@router.get("/v1/divisions/{code}", summary="一个行政区划，已撤销的代码也能查到名称",
+            openapi_extra=pep.queried(DivisionQuery))  # fmt: skip
 def one(request: Request, code: str) -> Response:
     scene = pep.look(request, Reads())
     at = fields.read_query(request.url.query.encode(), DivisionQuery).at
@@ -117,7 +118,7 @@ def one(request: Request, code: str) -> Response:
     )  # fmt: skip
 
 
-@router.get("/v1/deadline", summary="按工作日推算期限")
+@router.get("/v1/deadline", summary="按工作日推算期限", openapi_extra=pep.queried(DeadlineQuery))
 def deadline(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), DeadlineQuery)

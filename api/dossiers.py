@@ -211,7 +211,7 @@ def _local(at: datetime) -> date:
     return at.astimezone(pep.SHANGHAI).date()
 
 
-@router.get("/v1/requests", summary="书面申请列表（新的在前）")
+@router.get("/v1/requests", summary="书面申请列表（新的在前）", openapi_extra=pep.queried(ListQuery))
 def list_requests(request: Request) -> Response:
     query = fields.read_query(request.url.query.encode(), ListQuery)
     scene = pep.look(request, Reads())

@@ -1,8 +1,8 @@
 """The first start and every later one: keys, the law in force, and the entries that found the log.
 
-    keys        <keys>/pseudonym.key (32 bytes, mode 0600) and issuers of our own; never in the database
-    first       LogOpened, PolicyLoaded, EditionLoaded, CalendarLoaded
-    later       only what has another digest than on record
+keys        <keys>/pseudonym.key (32 bytes, mode 0600) and issuers of our own; never in the database
+first       LogOpened, PolicyLoaded, EditionLoaded, CalendarLoaded
+later       only what has another digest than on record
 """
 
 from __future__ import annotations

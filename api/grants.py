@@ -121,14 +121,15 @@ class DelegateGrant(Asked):
         return 201, {"id": number, **members, "path": [*fact["path"], number]}
 
 
-@router.post("/v1/grants/{id}/delegations", status_code=201, summary="转授：把上级授予的权限在范围内分给单位或人员",
-             openapi_extra=pep.described(DelegationBody, EXAMPLE))  # fmt: skip
-async def delegate(request: Request, id: str) -> Response:
-    class Asking(fields.Query):
-        dry_run: fields.Flag = False
+class DelegationQuery(fields.Query):
+    dry_run: fields.Flag = False
 
+
+@router.post("/v1/grants/{id}/delegations", status_code=201, summary="转授：把上级授予的权限在范围内分给单位或人员",
+             openapi_extra=pep.described(DelegationBody, EXAMPLE) | pep.queried(DelegationQuery))  # fmt: skip
+async def delegate(request: Request, id: str) -> Response:
     number = pep.number(id)
-    who, asking = pep.caller(request), fields.read_query(request.url.query.encode(), Asking)
+    who, asking = pep.caller(request), fields.read_query(request.url.query.encode(), DelegationQuery)
     wish = await pep.wish(request, DelegationBody)
     if asking.dry_run:
         scene = await run_in_threadpool(pep.look, request, reads(number, wish.got))
@@ -209,7 +210,7 @@ def below(division: str | None, scene: Scene) -> frozenset[str] | None:
     return None if division is None else scene.law.divisions.below(division)
 
 
-@router.get("/v1/grants", summary="授权台账")
+@router.get("/v1/grants", summary="授权台账", openapi_extra=pep.queried(GrantsQuery))
 def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), GrantsQuery)
@@ -240,7 +241,8 @@ def listed(request: Request) -> Response:
     return pep.page(items, str(page[-1].number) if len(found) > query.limit else None, request)
 
 
-@router.get("/v1/grants/{id}", summary="一项授权：范围、持有人、来源文件和逐级链条")
+@router.get("/v1/grants/{id}", summary="一项授权：范围、持有人、来源文件和逐级链条",
+            openapi_extra=pep.queried(GrantQuery))  # fmt: skip
 def one(request: Request, id: str) -> Response:
     number = pep.number(id)
     scene = pep.look(request, Reads(grants=frozenset((number,))))

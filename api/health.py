@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from api import pep, telemetry
 from api.database import DatabaseUnfit, require_head
@@ -36,6 +36,6 @@ def readyz(request: Request) -> Response:
     return pep.told({"status": "ok", "size": head.size, "room": head.room, "warnings": warnings})
 
 
-@router.get("/metrics", summary="运行指标（Prometheus 文本）")
+@router.get("/metrics", summary="运行指标（Prometheus 文本）", response_class=PlainTextResponse)
 def metrics() -> Response:
     return Response(telemetry.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")

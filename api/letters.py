@@ -13,7 +13,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from api import dossiers, fields, pep
 from api.dossiers import Dossier
@@ -171,7 +171,8 @@ FORMS: dict[str, Callable[[Dossier], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@router.get("/v1/requests/{id}/print", summary="打印：申请文件、批复文件或回执单（A4）")
+@router.get("/v1/requests/{id}/print", summary="打印：申请文件、批复文件或回执单（A4）",
+            response_class=HTMLResponse, openapi_extra=pep.queried(PrintQuery))  # fmt: skip
 def printed(request: Request, id: str) -> Response:
     query = fields.read_query(request.url.query.encode(), PrintQuery)
     dossier = dossiers.open_dossier(request, id)
@@ -183,6 +184,6 @@ def printed(request: Request, id: str) -> Response:
     return Response(html, 200, {"ETag": f'"{dossier.row["since"]}"'}, "text/html; charset=utf-8")
 
 
-@router.get("/letter.css", include_in_schema=False)
+@router.get("/letters/letter.css", include_in_schema=False)
 def stylesheet() -> Response:
     return Response(CSS, 200, {"Cache-Control": "public, max-age=3600"}, "text/css; charset=utf-8")

@@ -88,7 +88,8 @@ def edit_told(entry: Entry, edit: EditPermitted, person: str, objected: int | No
     }  # fmt: skip
 
 
-@router.get("/v1/me/attributions", summary="他人录入、注明由我采集或核实的记录")
+@router.get("/v1/me/attributions", summary="他人录入、注明由我采集或核实的记录",
+            openapi_extra=pep.queried(fields.Page))  # fmt: skip
 def attributions(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), fields.Page)

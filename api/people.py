@@ -72,7 +72,7 @@ def people_told(connection: Any, ids: list[str], at: datetime) -> list[dict[str,
     ]  # fmt: skip
 
 
-@router.get("/v1/people", summary="人员名册")
+@router.get("/v1/people", summary="人员名册", openapi_extra=pep.queried(PeopleQuery))
 def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), PeopleQuery)

@@ -236,8 +236,7 @@ def told(members: Mapping[str, Any], *, etag: int | None = None, status: int = 2
 
 def described(model: type[fields.Body], example: Mapping[str, Any]) -> dict[str, Any]:
     """The OpenAPI description of a body that the strict gate reads."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
+    schema = model.model_json_schema()
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
 
 
@@ -246,3 +245,15 @@ def described_list(model: type[fields.Body], example: Mapping[str, Any]) -> dict
     one = described(model, example)["requestBody"]["content"]["application/json"]
     listed = {"schema": {"type": "array", "items": one["schema"]}, "example": [one["example"]]}
     return {"requestBody": {"required": True, "content": {"application/json": listed}}}
+
+
+def queried(model: type[fields.Query]) -> dict[str, Any]:
+    """The OpenAPI description of a query that `fields.read_query` reads."""
+    schema = model.model_json_schema()
+    needed = schema.get("required", ())
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": name in needed, "schema": part}
+            for name, part in schema.get("properties", {}).items()
+        ]
+    }

@@ -27,7 +27,9 @@ class Bar:
         full = done >= total
         if self.out.isatty():
             filled = WIDTH * done // max(total, 1)
-            self.out.write(f"\r{self.title} [{'█' * filled}{'·' * (WIDTH - filled)}] {done}/{total}" + ("\n" if full else ""))
+            self.out.write(
+                f"\r{self.title} [{'█' * filled}{'·' * (WIDTH - filled)}] {done}/{total}" + ("\n" if full else "")
+            )
         elif full:
             self.out.write(f"{self.title}：{total}/{total}，用时 {time.monotonic() - self.began:.1f} 秒\n")
         self.out.flush()

@@ -51,7 +51,7 @@ def written_request(stage: Stage) -> None:
     far = body | {"division": WEIZHOU_VILLAGE}
     told = stage.ask(worker, "对韦州镇作同样的更新", "POST", "/v1/edits", far, expect=DENIED, code="outside_division")
     stage.equal("缺少的是", told["missing"], "division")
-    stage.left |= {"household": household, "collector": worker, "document": decided.document}
+    stage.left |= {"household": household, "collector": worker, "reply": decided.reply}
 
 
 def revocation(stage: Stage) -> None:
@@ -72,17 +72,21 @@ def revocation(stage: Stage) -> None:
     collector = stage.person(f"u-{YUWANG_VILLAGE}-village", "village_collector", "预旺镇村级信息员")
     body = edit(household, YUWANG_VILLAGE, "monitored.measures", "update")
     done = stage.ask(collector, "更新帮扶措施", "POST", "/v1/edits", body)
-    cut = stage.change(APPROVER, "收回批准的授权", f"/v1/grants/{top}", "revocation", {"reason": "演示：批准内容有误，予以收回"})
+    cut = stage.change(
+        APPROVER, "收回批准的授权", f"/v1/grants/{top}", "revocation", {"reason": "演示：批准内容有误，予以收回"}
+    )
     stage.equal("随之失效的下级授权", sorted(cut["cut"]), [town, village])
     stage.ask(collector, "再次更新帮扶措施", "POST", "/v1/edits", body, expect=DENIED, code="revoked")
     kept = stage.look(AUDITOR, f"/v1/entries/{done['entry']}")
-    stage.equal("收回前那次更新仍归属于", kept["person"], collector)
+    stage.equal("收回前那次更新仍归属于", kept["person"]["id"], collector)
 
 
 def rollback(stage: Stage) -> None:
     """6: a roll-back of risk elimination without that operation in the grant."""
     cells, operations = ["monitored.risk_elimination"], ["mark_eliminated", "remark_risk"]
-    decided = decide(stage, "关于申请风险消除标注权限的请示", "risk_elimination", [line(1, DINGTANG, cells, operations)])
+    decided = decide(
+        stage, "关于申请风险消除标注权限的请示", "risk_elimination", [line(1, DINGTANG, cells, operations)]
+    )
     top, household = decided.grants[1], fresh_household()
     wish: dict[str, Any] = {
         "holder": f"u-{DINGTANG}-township", "role": "township_admin", "division": DINGTANG, "cells": cells,

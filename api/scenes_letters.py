@@ -10,7 +10,6 @@ from api.stage import (
     APPROVER,
     CITY_LEAD,
     CLERK,
-    COUNTY,
     HANDLER,
     REGION_LEAD,
     SIGNATORY,
@@ -67,7 +66,9 @@ def line(number: int, division: str, cells: list[str], operations: list[str]) ->
     }  # fmt: skip
 
 
-def draft(stage: Stage, number: str, title: str, ground: str, lines: list[dict[str, Any]], *, copied: bool = True) -> int:
+def draft(
+    stage: Stage, number: str, title: str, ground: str, lines: list[dict[str, Any]], *, copied: bool = True
+) -> int:
     """The clerk stores the sealed letter and writes the request; its number."""
     stored = stage.ask(
         CLERK, "上传盖章的请示扫描件", "POST", "/v1/attachments", PAPER + number.encode(),
@@ -93,7 +94,9 @@ def withdraw_draft(stage: Stage, request: int) -> None:
     stage.change(CLERK, "撤回这份草稿", f"/v1/requests/{request}", "withdrawal", {"reason": "演示结束，撤回草稿"})
 
 
-def decide(stage: Stage, title: str, ground: str, lines: list[dict[str, Any]], refused: tuple[int, ...] = ()) -> Decided:
+def decide(
+    stage: Stage, title: str, ground: str, lines: list[dict[str, Any]], refused: tuple[int, ...] = ()
+) -> Decided:
     """The whole way of a request; the lines in `refused` are rejected, the others approved."""
     sequence = next_sequence(stage)
     number = letter(sequence)
@@ -106,7 +109,9 @@ def decide(stage: Stage, title: str, ground: str, lines: list[dict[str, Any]], r
         {"line": each["line"], "outcome": "rejected", "reason": "本季度该镇由自治区统一组织，暂不单独开放"}
         if each["line"] in refused else {"line": each["line"], "outcome": "approved"} for each in lines
     ]  # fmt: skip
-    stage.change(HANDLER, "提出拟办意见", thing, "proposal", {"lines": answers, "opinion": "经核，建议按所附意见办理。"})
+    stage.change(
+        HANDLER, "提出拟办意见", thing, "proposal", {"lines": answers, "opinion": "经核，建议按所附意见办理。"}
+    )
     told = _answer(stage, thing, number, sequence, answers)
     grants = {each["line"]: each["grant"] for each in told["grants"]}
     return Decided(request, number, told["document"], told["state"], grants)
@@ -116,7 +121,13 @@ def _answer(stage: Stage, thing: str, cites: str, sequence: int, answers: list[d
     """The approver's decision under the first reply number from here on that is still free."""
     while True:
         reply = letter(sequence, REPLY_WORD)
-        document = {"kind": "PIFU", "number": reply, "title": "关于同心县申请的批复", "dated": today().isoformat(), "cites": cites}
+        document = {
+            "kind": "PIFU",
+            "number": reply,
+            "title": "关于同心县申请的批复",
+            "dated": today().isoformat(),
+            "cites": cites,
+        }
         body = {"document": document, "lines": answers, "opinion": "同意拟办意见。"}
         try:
             return stage.change(APPROVER, f"批复（{reply}）", thing, "decision", body)
@@ -131,6 +142,3 @@ def delegate(stage: Stage, person: str, deed: str, parent: int, days: int = 10, 
     """A delegation for some days under a grant; its number."""
     body = {"from": moment(), "until": moment(days=days), "reason": "按职责分工采集核实"} | wish
     return int(stage.ask(person, deed, "POST", f"/v1/grants/{parent}/delegations", body)["id"])
-
-
-__all__ = ["COUNTY", "Decided", "decide", "delegate", "draft", "letter", "line", "next_sequence", "sign", "withdraw_draft"]

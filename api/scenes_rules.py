@@ -41,7 +41,9 @@ def window(stage: Stage) -> None:
     }  # fmt: skip
     stage.ask(APPROVER, "开放统一授权窗口，截止写成 24:00", "POST", "/v1/windows", body, expect=UNACCEPTABLE)
     until = moment(seconds=OPEN_SECONDS)
-    told = stage.ask(APPROVER, f"改写为 {until}（不含）", "POST", "/v1/windows", body | {"from": moment(), "until": until})
+    told = stage.ask(
+        APPROVER, f"改写为 {until}（不含）", "POST", "/v1/windows", body | {"from": moment(), "until": until}
+    )
     stage.equal("得到授权的县（市、区）数", len(told["grants"]), COUNTIES)
     wish = edit(fresh_household(), village, CELL, "update")
     done = stage.ask(admin, "截止之前更新帮扶措施，无需申请", "POST", "/v1/edits", wish)
@@ -69,7 +71,9 @@ def number_twice(stage: Stage) -> None:
 def skip_level(stage: Stage) -> None:
     """8: a letter past the city without a copy to it."""
     lines = [line(1, TOWN, ["monitored.base"], ["update"])]
-    request = draft(stage, letter(next_sequence(stage)), "关于申请数据更正权限的请示", "correction", lines, copied=False)
+    request = draft(
+        stage, letter(next_sequence(stage)), "关于申请数据更正权限的请示", "correction", lines, copied=False
+    )
     sign(stage, request, expect=UNACCEPTABLE, code="not_copied")
     withdraw_draft(stage, request)
 
@@ -86,7 +90,8 @@ def audit(stage: Stage) -> None:
         raise Mismatch("应有场景 1 留下的农户可以追问，但场景 1 没有完成")
     asked = f"household={household}&cell=monitored.income&data_year={today().year}&quarter={quarter()}"
     told = stage.ask(AUDITOR, f"询问：{household} 本季度的收入由谁负责", "GET", f"/v1/responsibility?{asked}")
-    found = told.get("collected_by")
-    stage.equal("谁采集谁负责", found["person"] if isinstance(found, dict) else found, stage.left["collector"])
+    found = told["collected_by"]
+    stage.equal("谁采集谁负责", found["person"]["id"], stage.left["collector"])
+    stage.equal("依据的批复", found["document"], stage.left["reply"])
     wide = stage.ask(AUDITOR, "询问：有哪些授权宽于其文件", "GET", "/v1/grants?wider_than_document=true")
     stage.equal("宽于文件的授权数", len(wide["items"]), 0)

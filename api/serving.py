@@ -61,20 +61,18 @@ def serve(settings: Settings, *, demo: bool) -> None:
         settings.for_service()
     signal.signal(signal.SIGTERM, _leave)
     listener = bind(settings)
-    try:
-        with contextlib.closing(listener), opened(settings) as database:
-            lawbook = founding.read_lawbook(settings.policies)
-            told = _found(settings, database, lawbook, demo=demo)
-            database.dispose()
-            plan = Plan(settings, database.app_url, demo)
-            listener.listen(BACKLOG)
-            say(told + f"\n（启动用时 {time.monotonic() - began:.1f} 秒，按 Ctrl-C 停止）")
-            if settings.workers == 1:
-                work(plan, listener)
-            else:
-                supervise(plan, listener)
-    except (KeyboardInterrupt, _Stopped):
-        say("已停止，数据已保存。")
+    with contextlib.suppress(KeyboardInterrupt, _Stopped), contextlib.closing(listener), opened(settings) as database:
+        lawbook = founding.read_lawbook(settings.policies)
+        told = _found(settings, database, lawbook, demo=demo)
+        database.dispose()
+        plan = Plan(settings, database.app_url, demo)
+        listener.listen(BACKLOG)
+        say(told + f"\n（启动用时 {time.monotonic() - began:.1f} 秒，按 Ctrl-C 停止）")
+        if settings.workers == 1:
+            work(plan, listener)
+        else:
+            supervise(plan, listener)
+    say("已停止，数据已保存。")
 
 
 class _Stopped(Exception):

@@ -13,12 +13,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 
 LINES = 1_048_576
 _PIECE = 65_536
 # Also behind a semicolon or a quote: where a list separator is set to ";", a cell begins there.
-_FORMULA = re.compile(r"""(?:^|[;"'])\s*[=+\-@＝＋－＠]|^[\t\r\n]""")  # noqa: RUF001 the full-width forms count too
+_FORMULA = re.compile(r"""(?:^|[;"'])\s*[=+\-@＝＋－＠]|^[\t\r\n]""")
 
 
 def harmless(value: Any) -> str:

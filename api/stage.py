@@ -72,7 +72,9 @@ class Stage:
         """Read without a line in the transcript."""
         answer = self.client.get(person, path)
         if not answer.ok:
-            raise Mismatch(f"GET {path.partition('?')[0]} 应答复 200，实为 {answer.status} {answer.code}（{_why(answer)}）")
+            raise Mismatch(
+                f"GET {path.partition('?')[0]} 应答复 200，实为 {answer.status} {answer.code}（{_why(answer)}）"
+            )
         return answer.members
 
     def equal(self, what: str, found: Any, wanted: Any) -> None:

@@ -43,7 +43,7 @@ def unit_told(unit: Unit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.get("/v1/units", summary="单位名录")
+@router.get("/v1/units", summary="单位名录", openapi_extra=pep.queried(UnitsQuery))
 def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), UnitsQuery)

@@ -164,7 +164,7 @@ async def close_window(request: Request, id: str) -> Response:
     return await pep.perform(request, act)
 
 
-@router.get("/v1/windows", summary="统一授权窗口列表（新的在前）")
+@router.get("/v1/windows", summary="统一授权窗口列表（新的在前）", openapi_extra=pep.queried(ListQuery))
 def list_windows(request: Request) -> Response:
     query = fields.read_query(request.url.query.encode(), ListQuery)
     scene = pep.look(request, Reads())

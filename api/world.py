@@ -62,7 +62,7 @@ def plant(engine: Engine, law: Law, pseudonym: bytes, progress: Progress) -> boo
 
 def _record(ledger: Ledger, deeds: Sequence[Deed]) -> None:
     for each in ledger.submit(deeds):
-        assert isinstance(each.future, Future)  # noqa: S101 no loop was given
+        assert isinstance(each.future, Future)
         each.future.result()
 
 

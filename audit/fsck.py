@@ -16,21 +16,20 @@ a fold of a damaged log proves nothing. Memory stays flat; needs a role that may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, text
-from sqlalchemy.exc import SQLAlchemyError
 
-from audit import vault, vocabulary  # noqa: F401 an entry can be read only if its kind is known
+from audit import refold, vocabulary  # noqa: F401 an entry can be read only if its kind is known
 from audit.entry import Entry, Malformed, parse
+from audit.seals import STORED, Seals
 from audit.tree import Edge, leaf
-from authz import register
 from authz.decision import Refused
-from authz.fact import Change
 
 CHUNK = 2_000
 MOST = 100
@@ -41,21 +40,6 @@ _ENTRIES = (
     "SELECT number, at, act, kind, decision, person, unit, division, cell, operation, grant_number, household, data_year,"
     " quarter, subject, leaf, bytes FROM entry ORDER BY number"
 )
-_DIGESTS = frozenset(
-    (
-        "document_sha256",
-        "sha256",
-        "digest",
-        "policy",
-        "edition",
-        "calendar",
-        "natural",
-        "purpose",
-        "attachments",
-        "evidence",
-    )
-)
-"""Fields whose 64 hex digits name public content or a keyed token, not a value of the vault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +89,17 @@ def check(engine: Engine, progress: Progress | None = None) -> Report:
         connection = plain.execution_options(isolation_level="REPEATABLE READ")
         head = connection.execute(text("SELECT size, at, edge FROM head")).one()
         walk = _Walk(connection)
-        tables = [*register.VERSIONED, register.usage.name] if head.size or _anything(connection) else []
-        for name in tables:
-            connection.execute(text(f'CREATE TEMPORARY TABLE "{name}" (LIKE public."{name}" INCLUDING ALL)'))
+        used = head.size > 0 or _anything(connection)
+        if used:
+            refold.begin(connection)
         _read_log(walk, head.size, progress)
         _compare_head(walk, head)
-        if tables:
+        if used:
             _compare_acts(walk)
-        if not walk.findings:
-            for name in tables:
-                _compare_register(walk, name)
+        if used and not walk.findings:
+            refold.compare(connection, walk.find)
         connection.rollback()
-    findings = sorted(walk.findings, key=lambda each: _WEIGHT.index(each.kind))
+    findings = sorted(walk.findings, key=lambda each: (each.number is None, each.number, _WEIGHT.index(each.kind)))
     return Report(walk.read, walk.edge.root, walk.erased, tuple(findings))
 
 
@@ -124,28 +107,29 @@ _WEIGHT = ("MISSING", "ORDER", "TIME_ORDER", "DUPLICATE_REF", "MODIFIED", "PHANT
 
 
 def _anything(connection: Connection) -> bool:
-    names = ("entry", "act", "vault", *register.VERSIONED, register.usage.name)
+    names = ("entry", "act", "vault", *refold.TABLES)
     asked = " OR ".join(f'EXISTS (SELECT FROM public."{name}")' for name in names)
     return bool(connection.execute(text(f"SELECT {asked}")).scalar_one())
 
 
 # --- the log --------------------------------------------------------------------------------------------------------
 def _read_log(walk: _Walk, total: int, progress: Progress | None) -> None:
-    stored = _stored_values(walk)
+    seals = Seals(chain.from_iterable(_chunks(walk.connection, STORED)), walk.find)
     run: list[Entry] = []
     for chunk in _chunks(walk.connection, _ENTRIES):
         entries = [entry for row in chunk if (entry := _read_entry(walk, row)) is not None]
         for entry in entries:
             if run and run[0].act != entry.act:
-                stored.send(run)
+                seals.compare(run)
                 run = []
             run.append(entry)
         if not walk.findings:
-            _fold(walk, entries)
+            refold.fold(walk.connection, entries, walk.find)
         if progress is not None:
             progress(walk.read, total)
-    stored.send(run)
-    stored.close()
+    seals.compare(run)
+    seals.finish()
+    walk.erased = seals.erased
 
 
 def _chunks(connection: Connection, statement: str) -> Iterator[list[Row[Any]]]:
@@ -190,7 +174,7 @@ def _columns(entry: Entry) -> dict[str, Any]:
     found = entry.fact.search()
     names = ("division", "cell", "operation", "household", "data_year", "quarter", "subject")
     return {
-        "at": entry.at, "kind": entry.fact.kind, "decision": entry.fact.decision, "person": entry.envelope.person,
+        "at": entry.at, "act": UUID(entry.act), "kind": entry.fact.kind, "decision": entry.fact.decision, "person": entry.envelope.person,
         "unit": entry.envelope.unit, "grant_number": found.get("grant"), **{name: found.get(name) for name in names},
     }  # fmt: skip
 
@@ -200,7 +184,7 @@ def _compare_head(walk: _Walk, head: Row[Any]) -> None:
         walk.find("MISSING", walk.expected, f"the log ends before its size {head.size}")
     elif walk.expected > head.size:
         walk.find("UNLOGGED_CHANGE", head.size, f"entries beyond the size {head.size} of the head")
-    elif not any(each.kind == "MISSING" for each in walk.findings):
+    elif not walk.findings:
         _compare_edge(walk, bytes(head.edge))
         if head.at != (walk.last or datetime(1970, 1, 1, tzinfo=UTC)) and not walk.findings:
             walk.find("UNLOGGED_CHANGE", None, "the instant of the head is not that of the last entry")
@@ -224,115 +208,29 @@ def _compare_edge(walk: _Walk, stored: bytes) -> None:
 
 # --- acts and values ------------------------------------------------------------------------------------------------
 _RUNS = """
-WITH run AS (SELECT act, min(number) AS first, max(number) AS last, count(*) AS count FROM entry GROUP BY act)
-SELECT run.first, run.last, run.count, act.first AS told, act.count AS told_count FROM run LEFT JOIN act ON act.ref = run.act
-WHERE act.ref IS NULL OR act.first <> run.first OR act.count <> run.count OR run.last - run.first + 1 <> run.count
+WITH run AS (SELECT act, min(number) AS first, max(number) AS last, count(*) AS many FROM entry GROUP BY act)
+SELECT run.first, run.last, run.many, act.first AS told, act.count AS told_many FROM run LEFT JOIN act ON act.ref = run.act
+WHERE act.ref IS NULL OR act.first <> run.first OR act.count <> run.many OR run.last - run.first + 1 <> run.many
 ORDER BY run.first LIMIT 100
 """
 _SHARED = """
-SELECT first, count(*) AS count, max(count) AS length FROM act
+SELECT first, count(*) AS many, max(count) AS longest FROM act
 WHERE NOT EXISTS (SELECT FROM entry WHERE entry.act = act.ref) GROUP BY first ORDER BY first
 """
 
 
 def _compare_acts(walk: _Walk) -> None:
     for run in walk.connection.execute(text(_RUNS)).all():
-        if run.last - run.first + 1 != run.count or run.count > (run.told_count or run.count):
-            after = run.first + (run.told_count or 1)
+        if run.last - run.first + 1 != run.many or run.many > (run.told_many or run.many):
+            after = run.first + (run.told_many or 1)
             walk.find(
-                "DUPLICATE_REF", run.last if run.last - run.first + 1 != run.count else after, "an act recorded twice"
+                "DUPLICATE_REF", run.last if run.last - run.first + 1 != run.many else after, "an act recorded twice"
             )
         else:
             walk.find("UNLOGGED_CHANGE", run.first, "the table of acts does not know this act as it is recorded")
     missing = dict(walk.shared)
     for act in walk.connection.execute(text(_SHARED)):
-        if missing.pop(act.first, 0) != act.count or act.length != 1:
+        if missing.pop(act.first, 0) != act.many or act.longest != 1:
             walk.find("UNLOGGED_CHANGE", act.first, "the table of acts names acts that no entry holds")
     for number in missing:
         walk.find("UNLOGGED_CHANGE", number, "the table of acts misses refusals that share this entry")
-
-
-def _stored_values(walk: _Walk) -> Any:
-    """A coroutine that is sent each act's entries in order and compares the vault rows filed under the first."""
-    compared = _compare_values(walk)
-    next(compared)
-    return compared
-
-
-def _compare_values(walk: _Walk) -> Any:
-    rows = (
-        row
-        for chunk in _chunks(walk.connection, "SELECT entry, path, salt, value FROM vault ORDER BY entry, path")
-        for row in chunk
-    )
-    row = next(rows, None)
-    try:
-        while run := (yield):
-            open_, known = set(_commitments(run, counted=True)), set(_commitments(run, counted=False))
-            while row is not None and row.entry <= run[0].number:
-                made = vault.commitment(row.path, bytes(row.salt), row.value)
-                if row.entry != run[0].number or made not in known:
-                    walk.find("UNLOGGED_CHANGE", row.entry, "a value of the vault that its entry does not commit to")
-                open_.discard(made)
-                row = next(rows, None)
-            walk.erased += len(open_)
-        yield
-    finally:
-        if row is not None:
-            walk.find("UNLOGGED_CHANGE", row.entry, "a value of the vault without an entry")
-
-
-def _commitments(run: list[Entry], *, counted: bool) -> Iterator[str]:
-    """What may be commitments in these entries; `counted` leaves out fields known to hold other digests."""
-    for entry in run:
-        for name, value in entry.fact.__dict__.items():
-            if not (counted and name in _DIGESTS):
-                yield from _hex(value)
-
-
-def _hex(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if len(value) == 64 and all(each in "0123456789abcdef" for each in value):  # noqa: PLR2004 SHA-256 in hex
-            yield value
-    elif isinstance(value, dict):
-        yield from _hex(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _hex(each)
-
-
-# --- the register ---------------------------------------------------------------------------------------------------
-def _fold(walk: _Walk, entries: Iterable[Entry]) -> None:
-    changes: list[tuple[int, Change]] = [
-        (each.number, one) for each in entries for one in each.fact.changes(each.where)
-    ]
-    if not changes:
-        return
-    try:
-        with walk.connection.begin_nested():
-            register.apply(walk.connection, changes)
-    except SQLAlchemyError as error:
-        walk.find("PHANTOM", changes[0][0], f"entries from here on cannot be folded: {type(error).__name__}")
-
-
-def _compare_register(walk: _Walk, name: str) -> None:
-    """Rows that only one of the two tables holds; a row both hold under one key is a changed one."""
-    table = register.metadata.tables[name]
-    key = [each.name for each in table.primary_key.columns]
-    columns = ", ".join(f'"{each.name}"' for each in table.columns)
-    found: list[set[tuple[Any, ...]]] = []
-    for mine, other in (("public", "pg_temp"), ("pg_temp", "public")):
-        keys = ", ".join(f'"{each}"' for each in key)
-        rows = f'SELECT {columns} FROM {mine}."{name}" EXCEPT ALL SELECT {columns} FROM {other}."{name}"'
-        found.append(
-            {
-                tuple(row)
-                for row in walk.connection.execute(
-                    text(f"SELECT since, {keys} FROM ({rows}) x ORDER BY since LIMIT {MOST}")
-                )
-            }
-        )
-    for row in sorted(found[0], key=str):
-        walk.find("UNLOGGED_CHANGE", row[0], f"a row of {name} is not what the log says")
-    for row in sorted(found[1] - found[0], key=str):
-        walk.find("PHANTOM", row[0], f"a row is missing in {name}")

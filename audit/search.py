@@ -66,7 +66,8 @@ _CLAUSES = {
 
 def page(connection: Connection, sight: Sight, filters: Filters, below: int, limit: int) -> list[Entry]:
     """At most `limit` entries before number `below`, newest first."""
-    clauses, binds = ["number < :below"], {"below": below, "limit": limit}
+    clauses = ["number < :below"]
+    binds: dict[str, Any] = {"below": below, "limit": limit}
     for each in fields(filters):
         value = getattr(filters, each.name)
         if value is not None:

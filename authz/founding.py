@@ -112,6 +112,8 @@ def missing(charter: Mapping[str, str], wanted: tuple[Fact, ...]) -> tuple[Fact,
 def same_log(charter: Mapping[str, str], opened: LogOpened) -> None:
     """Refuse to go on with a log of another name or purpose: proofs held by others speak of the first one."""
     if charter.get("purpose", opened.purpose) != opened.purpose:
-        raise refusal.Closed("演示数据与正式数据不能混用：演示请用 mandate run，正式服务请用 mandate serve，并分别指定数据目录或数据库")
+        raise refusal.Closed(
+            "演示数据与正式数据不能混用：演示请用 mandate run，正式服务请用 mandate serve，并分别指定数据目录或数据库"
+        )
     if charter.get("origin", opened.origin) != opened.origin:
         raise refusal.Closed("数据库中日志的名称与 MANDATE_ORIGIN 不一致，请核对数据库地址或改回原来的名称")

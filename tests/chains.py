@@ -25,7 +25,7 @@ CELLS = ("monitored.base", "monitored.income")
 OPERATIONS = ("collect", "update", "verify")
 REGION_UNIT, LEAD, OFFICE = "u-64-lead", "u-640324-lead", "u-640324-civil_affairs"
 TOWN_UNIT, VILLAGE_UNIT, OTHER_UNIT = "u-640324100-township", f"u-{VILLAGE}-village", f"u-{OTHER_VILLAGE}-village"
-FOREIGN = "u-640325100-township"
+FOREIGN = "u-640422100-township"
 INSTANTS = ("valid_from", "valid_until", "issued_at", "revoked_at")
 
 # person: (natural person, unit, role). p-9 is the county administrator's second account.

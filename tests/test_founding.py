@@ -1,30 +1,204 @@
-"""The founding of a log: once, resumed, and never under another name."""
+"""The founding of a log: once, completed later only by what is new, never under another name; and its keys."""
 
 from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import worlds
 from conftest import World
+from sqlalchemy import Engine, text
+
+from api import bootstrap, founding, handing
+from api.database import Database
+from api.founding import Deed
+from api.identity import BadKeys, Issuers, Signer
+from api.settings import Settings
+from audit.entry import parse
+from authz import register
+from authz.founding import CodeShown
+from authz.refusal import Closed, Unknown
+
+POLICIES = Settings.read({}).policies
+LAWBOOK = founding.read_lawbook(POLICIES)
+ORIGIN = "mandate.test/log"
+PERSON = {"name": "王建国", "identity_number": "11010519491231002X"}
 
 
-def test_town(database: World) -> None:
-    with worlds.Town(database) as town:
-        print(town.size())
-        got = town.post("/v1/edits", worlds.COLLECTOR, town.edit())
-        assert got.status_code == 403, got.text
-        print(got.text)
+def kinds(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.execute(text("SELECT kind FROM entry ORDER BY number")).scalars())
 
 
-def test_plant(database: World) -> None:
-    import time
-    from api import founding, world
-    from pathlib import Path
-    lb = founding.read_lawbook(Path("policies"))
-    t = time.time()
-    founding.found(database.engine, lb, "x.test/log", demo=True)
-    print("found", time.time() - t)
-    t = time.time()
-    world.plant(database.engine, lb.law, b"k" * 32, lambda a, b: print(a, b, time.time() - t))
-    t = time.time()
-    assert not world.plant(database.engine, lb.law, b"k" * 32, print)
-    print("again", time.time() - t)
+def charter(engine: Engine) -> dict[str, str]:
+    with engine.connect() as connection:
+        return register.charters(connection)
+
+
+def everything_logged(engine: Engine) -> bytes:
+    with engine.connect() as connection:
+        return b"\n".join(bytes(each) for each in connection.execute(text("SELECT bytes FROM entry")).scalars())
+
+
+# --- the charter ----------------------------------------------------------------------------------------------------
+def test_the_first_start_founds_and_the_second_adds_nothing(database: World) -> None:
+    assert founding.found(database.engine, LAWBOOK, ORIGIN, demo=False) is True
+    assert kinds(database.engine) == ["LogOpened", "PolicyLoaded", "EditionLoaded", "CalendarLoaded"]
+    found = charter(database.engine)
+    assert (found["origin"], found["purpose"], found["policy"]) == (ORIGIN, "service", LAWBOOK.law.policy.digest)
+    assert found["edition"].startswith("2023-06-30 ")
+    assert founding.found(database.engine, LAWBOOK, ORIGIN, demo=False) is False
+    assert len(kinds(database.engine)) == 4
+
+
+def test_a_changed_policy_is_recorded_before_anything_is_decided_by_it(database: World, tmp_path: Path) -> None:
+    founding.found(database.engine, LAWBOOK, ORIGIN, demo=False)
+    folder = tmp_path / "policies"
+    shutil.copytree(POLICIES, folder)
+    (folder / "roles.csv").write_bytes((folder / "roles.csv").read_bytes() + b"# one more line for readers\n")
+    changed = founding.read_lawbook(folder)
+    late = Deed(ref="0" * 32, facts=(CodeShown(valid_until="2026-01-01T00:00:00.000000Z"),))
+    with pytest.raises(Closed):
+        founding.record(database.engine, changed.law, [late])
+    founding.found(database.engine, changed, ORIGIN, demo=False)
+    assert kinds(database.engine)[4:] == ["PolicyLoaded"]
+    assert charter(database.engine)["policy"] == changed.law.policy.digest
+    founding.record(database.engine, changed.law, [late])
+    with pytest.raises(Closed):
+        founding.record(database.engine, LAWBOOK.law, [replace(late, ref="1" * 32)])
+
+
+@pytest.mark.parametrize(("origin", "demo"), [("other.test/log", False), (ORIGIN, True)])
+def test_a_log_never_changes_its_name_or_purpose(database: World, origin: str, demo: bool) -> None:
+    founding.found(database.engine, LAWBOOK, ORIGIN, demo=False)
+    with pytest.raises(Closed):
+        founding.found(database.engine, LAWBOOK, origin, demo=demo)
+    assert len(kinds(database.engine)) == 4
+
+
+def test_there_is_room_ahead(database: World) -> None:
+    assert founding.make_room(database.engine) >= founding.AHEAD
+    assert founding.make_room(database.engine) == founding.make_room(database.engine)
+
+
+def test_the_digest_of_a_folder_sees_every_table(tmp_path: Path) -> None:
+    shutil.copytree(POLICIES, tmp_path / "p")
+    before = founding.read_lawbook(tmp_path / "p").facts
+    with (tmp_path / "p/calendars/cn_holiday_adjustments_2021_2026.csv").open("a") as out:
+        out.write("2026-12-30,演示,off,test\n")
+    after = founding.read_lawbook(tmp_path / "p").facts
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, True, False]
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+def test_the_pseudonym_key_is_made_once_and_is_private(tmp_path: Path) -> None:
+    key = founding.read_pseudonym(tmp_path / "keys")
+    file = tmp_path / "keys/pseudonym.key"
+    assert len(key) == 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert founding.read_pseudonym(tmp_path / "keys") == key
+    assert founding.natural(key, "11010519491231002X") == founding.natural(key, "11010519491231002X")
+    assert founding.natural(key, "11010519491231002X") != founding.natural(bytes(32), "11010519491231002X")
+    file.chmod(0o644)
+    with pytest.raises(BadKeys):
+        founding.read_pseudonym(tmp_path / "keys")
+    file.chmod(0o600)
+    file.write_bytes(key[:-1])
+    with pytest.raises(BadKeys):
+        founding.read_pseudonym(tmp_path / "keys")
+
+
+# --- the first administrator ----------------------------------------------------------------------------------------
+@pytest.fixture
+def town(database: World) -> worlds.Town:
+    return worlds.Town(database, world=False)
+
+
+def admit(town: worlds.Town, code: str, **more: str) -> tuple[int, dict[str, object]]:
+    answer = town.post("/v1/bootstrap", None, {"code": code, **PERSON, **more})
+    return answer.status_code, answer.json()
+
+
+def test_the_code_admits_one_administrator_once(town: worlds.Town, database: World) -> None:
+    founding.signer(town.settings.keys, founding.BOOTSTRAP)
+    town.deployment.issuers = Issuers.load(town.settings.keys, demo=True)
+    code, _ = bootstrap.show_code(database.engine)
+    with town:
+        assert admit(town, "7K2QF-0M9XT-4ZB1C-H6WRN")[0] == 401
+        assert admit(town, code, identity_number="110105194912310021")[0] == 422
+        status, told = admit(town, code.lower().replace("-", " "))
+        assert status == 201
+        assert told["person"] == "p-1"
+        assert admit(town, code)[0] == 401
+        headers = {"Authorization": f"Bearer {told['token']}"}
+        seen = town.client.get("/v1/people/p-1", headers=headers)
+        assert seen.status_code == 200
+        assert [each["role"] for each in seen.json()["posts"]] == ["system_admin"]
+        assert town.client.get("/v1/people/p-1", headers={"Authorization": "Bearer x"}).status_code == 401
+    assert kinds(database.engine)[4:] == [
+        "PersonRegistered", "UnitEstablished", "PostAssigned", "AdministratorAdmitted", "TokenHanded", "StrangersCounted",
+    ]  # fmt: skip
+    logged = everything_logged(database.engine)
+    assert not any(
+        word in logged for word in (code.encode(), PERSON["name"].encode(), PERSON["identity_number"].encode())
+    )
+    assert charter(database.engine)["administrator"] == "p-1"
+
+
+def test_an_expired_or_used_code_admits_nobody(town: worlds.Town, database: World) -> None:
+    code, _ = bootstrap.show_code(database.engine)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE ceremony SET until = clock_timestamp() - interval '1 second'"))
+    with town:
+        assert admit(town, code)[0] == 401
+    assert "PersonRegistered" not in kinds(database.engine)
+
+
+def test_only_the_digest_of_the_code_is_kept(database: World) -> None:
+    code, _ = bootstrap.show_code(database.engine)
+    with database.engine.connect() as connection:
+        kept = str(connection.execute(text("SELECT * FROM ceremony")).all())
+    assert code not in kept
+    assert code.replace("-", "") not in kept
+
+
+def test_the_administrator_hands_out_a_token_on_record(town: worlds.Town, database: World) -> None:
+    store = Database(None, database.app_url, database.engine)
+    with pytest.raises(handing.NotHanded):
+        handing.once(town.settings, store, "p-1")
+    founding.signer(town.settings.keys, founding.BOOTSTRAP)
+    code, _ = bootstrap.show_code(database.engine)
+    with town:
+        assert admit(town, code)[0] == 201
+        with pytest.raises(Unknown):
+            handing.once(town.settings, store, "p-77")
+        size = town.size()
+        issuers = Issuers.load(town.settings.keys, demo=True)
+        claims = issuers.verify(handing.once(town.settings, store, "p-1"), time.time())
+        assert (claims.sub, claims.exp - claims.iat) == ("p-1", 600)
+        assert town.size() == size + 1
+    with database.engine.connect() as connection:
+        handed = connection.execute(
+            text("SELECT bytes FROM entry WHERE kind = 'TokenHanded' ORDER BY number DESC")
+        ).scalars()
+        entry = parse(bytes(next(iter(handed))))
+    assert entry.envelope.person == "p-1"
+    assert entry.fact.plain()["jti"] == claims.jti
+
+
+def test_a_demo_key_is_no_key_of_a_service(tmp_path: Path) -> None:
+    founding.signer(tmp_path, founding.DEMO)
+    assert isinstance(founding.signer(tmp_path, founding.DEMO), Signer)
+    with pytest.raises(BadKeys):
+        Issuers.load(tmp_path)
+    assert Issuers.load(tmp_path, demo=True).kids == ("demo",)
+
+
+def test_one_process_founds_at_a_time(database: World) -> None:
+    with founding.alone(database.engine), database.engine.connect() as other:
+        assert other.execute(text("SELECT pg_try_advisory_lock(5786957, 3)")).scalar() is False
+    with database.engine.connect() as other:
+        assert other.execute(text("SELECT pg_try_advisory_lock(5786957, 3)")).scalar() is True

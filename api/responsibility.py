@@ -1,0 +1,102 @@
+"""Who answers for a record: who monitored, provided, collected and verified it, as far as the log says (S06 to S09).
+
+谁监测谁负责 谁提供谁负责 谁采集谁负责 谁核实谁负责. For each of the four the latest permitted edit that names somebody, with
+the post and unit he held then, and the authority it was done under, up to the document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import entries, fields, pep
+from api.entries import ReadLog
+from audit import head, listing, search
+from audit.entry import Entry
+from audit.search import Filters, Sight
+from authz import refusal, register
+from authz.edit import RESPONSIBLE, EditPermitted
+from authz.register import Reads
+
+router = APIRouter()
+
+
+class RecordQuery(fields.Query):
+    household: fields.HouseholdToken
+    cell: fields.Cell
+    data_year: fields.WrittenYear | None = None
+    quarter: fields.WrittenQuarter | None = None
+    at: fields.Instant | None = None
+
+
+@router.get("/v1/responsibility", summary="查询数据责任人", openapi_extra=pep.queried(RecordQuery))
+async def responsible(request: Request) -> Response:
+    """The persons answerable for a record at an instant; the reading is recorded."""
+    who, wish = pep.caller(request), entries.wished(request, RecordQuery)
+    scene = await run_in_threadpool(pep.look, request, Reads())
+    if wish.got is not None and scene.post is not None:
+        await run_in_threadpool(_found, request, wish.got, entries.sight(scene), scene.size)
+    read, scene = await entries.record(request, ReadLog(ref=pep.new_ref(), caller=who, form="responsibility", wish=wish))
+    if read.response is not None:
+        return read.response
+    query: RecordQuery = wish.take()
+
+    def answer() -> Response:
+        named = _found(request, query, read.sight, read.size)
+        with head.reading(pep.deployment(request).database.engine) as connection:
+            persons = {each: _person(connection, each, entry) if entry else None for each, entry in named.items()}
+        members: dict[str, Any] = {"household": query.household, "cell": query.cell, "data_year": query.data_year}
+        members |= {"quarter": query.quarter, "at": pep.written(query.at or scene.at)}
+        return pep.told(members | persons | {"size": read.size, "entry": read.size})
+
+    return await run_in_threadpool(answer)
+
+
+def _found(request: Request, query: RecordQuery, sight: Sight, size: int) -> dict[str, Entry | None]:
+    """For each of the four, the latest edit that names somebody; Unknown where the reader can see no edit at all."""
+    filters = Filters(
+        kind="EditPermitted", household=query.household, cell=query.cell, data_year=query.data_year, quarter=query.quarter
+    )
+    named: dict[str, Entry | None] = dict.fromkeys(RESPONSIBLE)
+    seen = False
+    with head.reading(pep.deployment(request).database.engine) as connection:
+        for entry in search.edits(connection, sight, filters, size):
+            if query.at is not None and entry.at > query.at:
+                continue
+            seen = True
+            for each in RESPONSIBLE:
+                if named[each] is None and getattr(entry.fact, each) is not None:
+                    named[each] = entry
+            if None not in named.values():
+                break
+    if not seen:
+        raise refusal.Unknown()
+    return named
+
+
+def _person(connection: Connection, role: str, entry: Entry) -> dict[str, Any]:
+    """The person an edit names, as the register knew him just before that edit."""
+    fact = entry.fact
+    assert isinstance(fact, EditPermitted)
+    person, number = getattr(fact, role), getattr(fact, role.replace("_by", "_post"))
+    posts = frozenset(() if number is None else (number,))
+    held = register.fetch(connection, Reads(posts=posts), entry.at, entry.number).post.get(number)
+    units = Reads(units=frozenset((held.unit,))) if held else Reads()
+    unit = register.fetch(connection, units, entry.at, entry.number).units.get(held.unit) if held else None
+    return {
+        "person": {"id": person, "name": listing.names(connection, {person}).get(person, {}).get("name")},
+        "post": number,
+        "role": held.role if held else None,
+        "title": held.title if held else None,
+        "unit": None if unit is None else {"id": unit.id, "name": unit.name},
+        "entry": entry.number,
+        "at": pep.written(entry.at),
+        "grant": fact.grant,
+        "chain": list(fact.chain),
+        "document": fact.document,
+    }

@@ -1,0 +1,182 @@
+"""The service as a process: it starts, serves, stops on a signal, leaves nothing behind, and goes on with its data."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from api.cluster import occupants
+
+PATIENCE = 60
+MANDATE = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main(sys.argv[1:]))"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Service:
+    """One data folder and port, and the process that serves there, if any."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MANDATE_")}
+        return kept | {"MANDATE_DATA": str(self.folder / "var"), "MANDATE_LISTEN": f"127.0.0.1:{self.port}"}
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(
+            [*MANDATE, *words], env=self.environ, capture_output=True, text=True, timeout=PATIENCE * 2, check=False
+        )
+
+    def start(self, *words: str) -> float:
+        """Start and wait until it is ready; how long that took."""
+        began = time.monotonic()
+        out = (self.folder / "out").open("w", encoding="utf-8")
+        self.process = subprocess.Popen([*MANDATE, *words], env=self.environ, stdout=out, stderr=out, text=True)
+        out.close()
+        while self.get("/readyz")[0] != 200:
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() - began < PATIENCE, self.said
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Stop by a signal; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(PATIENCE)
+        self.process = None
+        return status
+
+    def get(self, path: str) -> tuple[int, dict[str, object]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except OSError:
+            return 0, {}
+        finally:
+            connection.close()
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "out").read_text(encoding="utf-8")
+
+    @property
+    def left(self) -> list[int]:
+        """Processes of the database that still live."""
+        return occupants((self.folder / "var/postgres/cluster").resolve())
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    found = Service(tmp_path, free_port())
+    yield found
+    if found.process is not None:
+        found.process.terminate()
+        found.process.wait(PATIENCE)
+    assert found.left == []
+
+
+def test_a_demo_world_is_served_stopped_and_found_again(service: Service) -> None:
+    service.start("run")
+    size = service.get("/readyz")[1]["size"]
+    assert all(word in service.said for word in ("p-1002", "mandate token", f"127.0.0.1:{service.port}"))
+    assert service.left
+    assert service.stop() == 0
+    assert service.left == []
+    assert "数据已保存" in service.said
+    took = service.start("run")
+    assert service.get("/readyz")[1]["size"] == size
+    assert took < PATIENCE
+    assert service.stop(signal.SIGTERM) == 0
+    checked = service.command("fsck")
+    assert (checked.returncode, checked.stdout.splitlines()[-1][:2]) == (0, "OK"), checked.stdout + checked.stderr
+    refused = service.command("serve", "--origin", "a.test/log")
+    assert refused.returncode == 2
+    assert "演示数据" in refused.stderr
+
+
+def test_a_service_shows_its_code_until_somebody_is_admitted(service: Service) -> None:
+    service.start("serve", "--origin", "a.test/log")
+    assert "一次性口令" in service.said
+    assert "p-1002" not in service.said
+    assert service.command("token", "p-1002").returncode == 2
+    assert service.stop() == 0
+    assert (service.folder / "var/keys/bootstrap.key").exists()
+    assert not (service.folder / "var/keys/demo.key").exists()
+
+
+def test_several_workers_share_one_database_and_end_together(service: Service) -> None:
+    service.start("run", "--workers", "2")
+    assert service.process is not None
+    children = _children(service.process.pid)
+    assert all(service.get("/readyz")[0] == 200 for _ in range(20))
+    assert service.stop(signal.SIGTERM) == 0
+    assert not [each for each in children if _alive(each)]
+    assert "Traceback" not in service.said
+
+
+def test_a_killed_service_leaves_no_worker_and_starts_again(service: Service) -> None:
+    service.start("run", "--workers", "2")
+    assert service.process is not None
+    workers = [each for each in _children(service.process.pid) if "python" in _name(each)]
+    assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+    until = time.monotonic() + PATIENCE
+    while any(_alive(each) for each in workers) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [each for each in workers if _alive(each)]
+    service.start("run")
+    assert service.stop() == 0
+
+
+def test_a_taken_port_is_told_before_anything_is_made(service: Service) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", service.port))
+        taken.listen()
+        refused = service.command("run")
+    assert refused.returncode == 2
+    assert "MANDATE_LISTEN" in refused.stderr
+    assert not (service.folder / "var").exists()
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(entry.parent.name))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
