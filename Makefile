@@ -34,7 +34,7 @@ fsck: $(STAMP) ## verify the whole log and rebuild the present from it
 	@exec .venv/bin/mandate fsck
 
 golden: $(STAMP) ## make the golden files again and show the difference
-	@$(PYTHON) -m tests.golden && git diff --stat -- tests/golden
+	@$(PYTHON) -m tests.golden && $(PYTHON) -m tests.golden_openapi && git diff --stat -- tests/golden openapi.json
 
 bench: $(STAMP) ## measure, and print the published figures
 	@$(PYTHON) -m bench

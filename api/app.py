@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from importlib import metadata
 
 from fastapi import FastAPI
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import (
     attachments, bootstrap, decisions, divisions, edits, entries, grants, health, households, letters, me, pep, people, posts,
@@ -16,12 +16,16 @@ from api import (
 )  # fmt: skip
 from api.boundary import Boundary
 from api.deployment import Deployment
+from api.express import Express
 from authz.refusal import Refusal, Stranger
 
 ROUTERS = (
     attachments, bootstrap, decisions, divisions, edits, entries, grants, health, households, letters, me, people, posts,
     requests, responsibility, units, windows,
 )  # fmt: skip
+
+
+EXPRESS = {"/v1/edits": edits.one, "/v1/edits/batch": edits.batch}
 
 
 def create_app(deployment: Deployment) -> FastAPI:
@@ -40,7 +44,7 @@ def create_app(deployment: Deployment) -> FastAPI:
             await asyncio.to_thread(strangers.flush, deployment)
             await asyncio.to_thread(deployment.ledger.stop)
 
-    app = FastAPI(
+    app = Application(
         title="Mandate 防返贫监测数据授权治理平台",
         version=metadata.version("mandate"),
         description="县级书面申请、自治区逐条审批、逐级转授、逐次判定并留痕。",
@@ -51,12 +55,25 @@ def create_app(deployment: Deployment) -> FastAPI:
         app.include_router(each.router)
     problems.install(app)
     responses.install(app, PUBLIC)
-    app.add_middleware(
-        Boundary, hosts=deployment.settings.hosts, proxies=deployment.settings.proxies, stranger=_stranger(deployment)
-    )
-    app.add_middleware(strangers.Counting)
-    app.add_middleware(problems.LastResort)
+    wall = Boundary(
+        Express(app.framed, EXPRESS, app), hosts=deployment.settings.hosts, proxies=deployment.settings.proxies,
+        stranger=_stranger(deployment),
+    )  # fmt: skip
+    app.outermost = problems.LastResort(strangers.Counting(wall))
     return app
+
+
+class Application(FastAPI):
+    """The framework's application, with our own layers outside of its own: nothing it does comes before the wall."""
+
+    outermost: ASGIApp
+
+    async def framed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application as the framework alone would run it."""
+        await super().__call__(scope, receive, send)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.outermost(scope, receive, send)
 
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/bootstrap", "/letters/letter.css"})

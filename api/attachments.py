@@ -186,15 +186,20 @@ def fetch(request: Request, sha256: str) -> Response:
     scene = pep.look(request, Reads())
     if not _SHA256.fullmatch(sha256):
         raise refusal.Unknown()
-    with head.reading(pep.deployment(request).database.engine) as connection:
-        kept = content.read(connection, sha256)
+    engine = pep.deployment(request).database.engine
+    with head.reading(engine) as connection:
+        keeper = content.keeper(connection, sha256)
         cited = content.citing(connection, sha256)
-    if kept is None or scene.person is None or scene.post is None:
+    if keeper is None or scene.person is None or scene.post is None:
         raise refusal.Unknown()
-    if kept.stored_by != scene.person.id:
+    if keeper != scene.person.id:
         rows = pep.look(request, Reads(requests=frozenset(cited))).rows.requests
         if not any(step.visible(scene, row) for row in rows.values()):
             raise refusal.Unknown()
+    with head.reading(engine) as connection:
+        kept = content.read(connection, sha256)
+    if kept is None:
+        raise refusal.Closed("附件内容与登记的摘要不符，暂不提供下载，请联系系统管理员")
     return Response(kept.content, 200, {
         "Content-Disposition": f'attachment; filename="{sha256}{SUFFIXES[kept.media_type][0]}"',
         "Content-Security-Policy": "default-src 'none'; sandbox",

@@ -16,14 +16,15 @@ from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter
 from pydantic import StringConstraints
-from sqlalchemy import Engine, text
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import bootstrap_code, fields, founding, pep
+from api.database import Database
 from api.deployment import Deployment
 from api.identity import LONGEST_LIFETIME, BadKeys, Signer
 from api.pep import Asked
+from audit import ceremony
 from audit.act import Recorded
 from authz import identifier, refusal
 from authz.decision import Scene
@@ -53,6 +54,8 @@ class Admit(Asked):
     sealed_name: str
     jti: str
     signer: Signer
+    region: str
+    region_name: str
 
     @property
     def reads(self) -> Reads:
@@ -61,9 +64,6 @@ class Admit(Asked):
     @property
     def unit(self) -> str:
         return f"u-{self.region}-lead"
-
-    region: str
-    region_name: str
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if FIRST in scene.rows.people:
@@ -115,33 +115,18 @@ class HandToken(Asked):
         return 201, {"person": self.person, "expires_in": LONGEST_LIFETIME}
 
 
-def show_code(engine: Engine) -> tuple[str, CodeShown]:
+def show_code(database: Database) -> tuple[str, CodeShown]:
     """Draw a one-time code and keep its digest; the code to show once, and the fact that it was."""
     code, digest = bootstrap_code.draw_code()
     until = datetime.now(UTC) + VALID
-    with engine.begin() as connection:
-        connection.execute(text("DELETE FROM ceremony WHERE name = 'bootstrap'"))
-        connection.execute(
-            text("INSERT INTO ceremony (name, digest, until) VALUES ('bootstrap', :digest, :until)"),
-            {"digest": digest, "until": until},
-        )
+    ceremony.keep_code(database.engine, digest, until)
     return code, CodeShown(valid_until=instant(until))
 
 
-def _take(engine: Engine, code: str) -> bool:
-    """Whether this is the code, unused and in time."""
-    with engine.connect() as connection:
-        row = connection.execute(
-            text(
-                "SELECT digest FROM ceremony WHERE name = 'bootstrap' AND used_at IS NULL AND until > clock_timestamp()"
-            )
-        ).one_or_none()
-    return bootstrap_code.code_matches(code, row.digest if row else "0" * 64) and row is not None
-
-
-def _used(engine: Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE ceremony SET used_at = clock_timestamp() WHERE name = 'bootstrap'"))
+def good(database: Database, code: str) -> bool:
+    """Whether this is the code, unused and in time; a missing code takes as long as a wrong one."""
+    kept = ceremony.code_kept(database.engine)
+    return bootstrap_code.code_matches(code, kept or "0" * 64) and kept is not None
 
 
 @router.post("/v1/bootstrap", status_code=201, summary="首次启动：凭一次性口令登记首任系统管理员",
@@ -150,7 +135,7 @@ async def bootstrap(request: Request) -> Response:
     house = pep.deployment(request)
     wish = await pep.wish(request, BootstrapBody)
     code = wish.got.code if wish.got is not None else ""
-    if not await asyncio.to_thread(_take, house.database.engine, code):
+    if not await asyncio.to_thread(good, house.database, code):
         raise refusal.Stranger()
     body = wish.take()
     number = identifier.identity_number(body.identity_number, datetime.now(pep.SHANGHAI).date())
@@ -160,7 +145,7 @@ async def bootstrap(request: Request) -> Response:
         jti=secrets.token_hex(16), signer=_signer(house), region=_region(house), region_name=_region_name(house),
     )  # fmt: skip
     answer = await pep.perform(request, act)
-    await asyncio.to_thread(_used, house.database.engine)
+    await asyncio.to_thread(ceremony.use_code, house.database.engine)
     return answer
 
 

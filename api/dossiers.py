@@ -33,6 +33,7 @@ DONE = {
     "DecisionScanned": "补交批复扫描件", "RequestWithdrawn": "撤回申请", "WindowOpened": "开放统一授权窗口",
     "WindowClosed": "关闭统一授权窗口", "Refused": "办理被拒",
 }  # fmt: skip
+LONGEST_CURSOR = 16
 INTERNAL = ("RequestProposed", "Refused")
 
 
@@ -211,6 +212,13 @@ def _local(at: datetime) -> date:
     return at.astimezone(pep.SHANGHAI).date()
 
 
+def older(cursor: str | None) -> int | None:
+    """The number a page goes on below."""
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= LONGEST_CURSOR):
+        raise refusal.Misshapen(pointers=[{"pointer": "/cursor", "message": "翻页标记不正确，请从第一页重新查询"}])
+    return None if cursor is None else int(cursor)
+
+
 @router.get("/v1/requests", summary="书面申请列表（新的在前）", openapi_extra=pep.queried(ListQuery))
 def list_requests(request: Request) -> Response:
     query = fields.read_query(request.url.query.encode(), ListQuery)
@@ -220,7 +228,7 @@ def list_requests(request: Request) -> Response:
         return pep.page([], None, request)
     overseen = divisions.below(post.division) if post.role == "auditor" else frozenset[str]()
     within = None if query.division is None else divisions.below(query.division)
-    before = pep.number(query.cursor) if query.cursor else None
+    before = older(query.cursor)
     found: list[Row] = []
     with head.reading(pep.deployment(request).database.engine) as connection:
         while len(found) <= query.limit:

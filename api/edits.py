@@ -194,6 +194,8 @@ async def batch(request: Request) -> Response:
         for place, item in enumerate(parsed)
     ]
     outcomes = await pep.deployment(request).ledger.ask(acts)
+    if all(isinstance(each, refusal.Stranger) for each in outcomes):
+        raise refusal.Stranger()
     results = [outcome(act, each) for act, each in zip(acts, outcomes, strict=True)]
     size = max((each.size for each in outcomes if isinstance(each, Recorded)), default=0)
     return Response(b'{"results":[' + b",".join(results) + b"]}", 200, {"Log-Position": str(size)}, "application/json")

@@ -79,8 +79,13 @@ class ReadLog(Asked):
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         got = self.wish.got
-        filters = {} if got is None else got.model_dump(exclude={"division", "household", "q", "cursor", "limit", "format"})
-        asked = {name: pep.written(value) if name in ("begin", "until", "at") and value else value for name, value in filters.items()}
+        filters = (
+            {} if got is None else got.model_dump(exclude={"division", "household", "q", "cursor", "limit", "format"})
+        )
+        asked = {
+            name: pep.written(value) if name in ("begin", "until", "at") and value else value
+            for name, value in filters.items()
+        }
         question = Question(
             self.form, getattr(got, "division", None), getattr(got, "household", None), self.subject, asked, self.text
         )
@@ -125,7 +130,9 @@ def sight(scene: Scene) -> Sight:
 
 def asked(query: FilterQuery, scene: Scene) -> Filters:
     """The filters of a query, a division as the set of everything inside it."""
-    plain = query.model_dump(include={"person", "unit", "cell", "operation", "kind", "decision", "grant", "household", "begin", "until"})
+    plain = query.model_dump(
+        include={"person", "unit", "cell", "operation", "kind", "decision", "grant", "household", "begin", "until"}
+    )
     return Filters(within=below(query.division, scene), text=query.q, **plain)
 
 
@@ -169,7 +176,9 @@ async def listed(request: Request) -> Response:
     """Entries of the reader's division, newest first; the reading itself is recorded."""
     who, wish = pep.caller(request), wished(request, EntriesQuery)
     sealed, text = searched(wish)
-    read, scene = await record(request, ReadLog(ref=pep.new_ref(), caller=who, form="page", wish=wish, sealed=sealed, text=text))
+    read, scene = await record(
+        request, ReadLog(ref=pep.new_ref(), caller=who, form="page", wish=wish, sealed=sealed, text=text)
+    )
     if read.response is not None:
         return read.response
     query = wish.take()
@@ -193,13 +202,18 @@ async def exported(request: Request) -> Response:
     who, wish = pep.caller(request), wished(request, ExportQuery)
     sealed, text = searched(wish)
     form = wish.got.format if wish.got is not None else "csv"
-    read, scene = await record(request, ReadLog(ref=pep.new_ref(), caller=who, form=form, wish=wish, sealed=sealed, text=text))
+    read, scene = await record(
+        request, ReadLog(ref=pep.new_ref(), caller=who, form=form, wish=wish, sealed=sealed, text=text)
+    )
     if read.response is not None:
         return read.response
     query = wish.take()
     items = _walk(request, read, scene, asked(query, scene))
     body = _file(form, items)
-    headers = {"Content-Disposition": f'attachment; filename="entries-{read.size}.{form}"', "Log-Position": str(read.size + 1)}
+    headers = {
+        "Content-Disposition": f'attachment; filename="entries-{read.size}.{form}"',
+        "Log-Position": str(read.size + 1),
+    }
     return StreamingResponse(body, 200, headers, _MEDIA[form])
 
 
@@ -247,7 +261,8 @@ async def shown(request: Request, id: str) -> Response:
 
     entry = await run_in_threadpool(peek)
     read, scene = await record(
-        request, ReadLog(ref=pep.new_ref(), caller=who, form="entry", wish=wished(request, fields.Query), subject=number)
+        request,
+        ReadLog(ref=pep.new_ref(), caller=who, form="entry", wish=wished(request, fields.Query), subject=number),
     )
     if read.response is not None:
         return read.response

@@ -12,21 +12,21 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
-
-from sqlalchemy import Engine, text
 
 from api import policies
 from api.database import Database
 from api.deployment import Deployment
 from api.identity import BadKeys, Issuers, Signer
 from api.settings import Settings
+from audit import ceremony
 from audit.act import Act
 from audit.ledger import Ledger
-from authz import founding, register
+from authz import founding
 from authz.calendar import Calendar
 from authz.decision import Law, Scene
 from authz.fact import Fact
@@ -39,8 +39,6 @@ DEMO_LIFETIME = 366 * 24 * 3600
 AHEAD = 1_048_576
 DEMO_ORIGIN = "mandate.local/demo"
 BOOTSTRAP, DEMO = "bootstrap", "demo"
-_LOCK = "SELECT pg_advisory_lock(5786957, 3)"
-_UNLOCK = "SELECT pg_advisory_unlock(5786957, 3)"
 
 
 @dataclass(kw_only=True)
@@ -118,48 +116,36 @@ def signer(keys: Path, kid: str) -> Signer:
     return Signer.create(keys, kid, DEMO_LIFETIME) if kid == DEMO else Signer.create(keys, kid)
 
 
-def make_room(engine: Engine, ahead: int = AHEAD) -> int:
+def make_room(database: Database, ahead: int = AHEAD) -> int:
     """Partitions for at least so many further entries; how many the log can hold."""
-    with engine.begin() as connection:
-        return int(connection.execute(text("SELECT make_room(:ahead)"), {"ahead": ahead}).scalar_one())
+    return ceremony.make_room(database.engine, ahead)
 
 
-@contextlib.contextmanager
-def alone(engine: Engine) -> Iterator[dict[str, str]]:
+def alone(database: Database) -> AbstractContextManager[dict[str, str]]:
     """Be the only one who founds anything on this database; what is in force now."""
-    with engine.connect() as connection:
-        connection.execute(text(_LOCK))
-        connection.commit()
-        try:
-            found = register.charters(connection)
-            connection.commit()
-            yield found
-        finally:
-            connection.rollback()
-            connection.execute(text(_UNLOCK))
-            connection.commit()
+    return ceremony.alone(database.engine)
 
 
-def found(engine: Engine, lawbook: Lawbook, origin: str, demo: bool) -> bool:
+def found(database: Database, lawbook: Lawbook, origin: str, demo: bool) -> bool:
     """Write what is not on record yet; whether this was the first start."""
-    make_room(engine)
-    with alone(engine) as charter:
+    make_room(database)
+    with alone(database) as charter:
         opened = LogOpened(origin=origin, purpose="practice" if demo else "service")
         founding.same_log(charter, opened)
         wanted = founding.missing(charter, (opened, *lawbook.facts))
         if wanted:
-            record(engine, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=wanted)], charter.get("policy"))
+            record(database, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=wanted)], charter.get("policy"))
         return "origin" not in charter
 
 
-def record(engine: Engine, law: Law, acts: Sequence[Act], known: str | None = None) -> list[int]:
+def record(database: Database, law: Law, acts: Sequence[Act], known: str | None = None) -> list[int]:
     """Record acts of the service itself before it serves; the number of each one's first entry.
 
     `known` is the policy digest on record where these acts are about to replace it: nothing is decided by the law here.
     """
     if known is not None:
         law = replace(law, policy=replace(law.policy, digest=known))
-    ledger = Ledger(engine, lambda: law, patience=120.0)
+    ledger = Ledger(database.engine, lambda: law, patience=120.0)
     ledger.start()
     try:
         outcomes = [member.future.result() for member in ledger.submit(acts)]

@@ -1,7 +1,7 @@
 """Grants over HTTP: who holds what, by which document, in which state; and delegation, the county's own duty (S34).
 
-    GET  /v1/grants, /v1/grants/{id}?at=      chain up to the document, state of each link
-    POST /v1/grants/{id}/delegations          a narrower grant below; ?dry_run=true only asks
+GET  /v1/grants, /v1/grants/{id}?at=      chain up to the document, state of each link
+POST /v1/grants/{id}/delegations          a narrower grant below; ?dry_run=true only asks
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from authz import scope as scopes
 from authz.decision import Scene
 from authz.delegation import Wanted
 from authz.division import Divisions
-from authz.fact import Fact
+from authz.fact import Fact, moment
 from authz.grant import Grant, Scope, chain, effective
 from authz.register import Reads
 
@@ -114,11 +114,13 @@ class DelegateGrant(Asked):
         return {"grant": self.number, "division": body.division if body else None}
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
-        fact = recorded.facts[0].plain()
-        number = recorded.number
+        fact, number = recorded.facts[0].plain(), recorded.number
+        made = ("division", "cells", "operations", "data_year", "max_records", "households")
         members = {name: fact[name] for name in ("origin", "parent", "role", "request", "window", "document")}
         members |= {"holder": fact["holder_person"] or fact["holder_unit"], "holder_unit": fact["holder_unit"]}
-        return 201, {"id": number, **members, "path": [*fact["path"], number]}
+        times = {name: pep.written(moment(fact[f"valid_{name}"])) for name in ("from", "until")}
+        scope = {name: fact[name] for name in made} | times
+        return 201, {"id": number, **members, "scope": scope, "path": [*fact["path"], number]}
 
 
 class DelegationQuery(fields.Query):
@@ -177,7 +179,17 @@ def held_told(grant: Grant) -> dict[str, Any]:
 def grant_told(grant: Grant, known: Mapping[int, Grant], at: datetime, wide: bool) -> dict[str, Any]:
     """A grant without its chain; `state` is what it is worth at `at`, and `because` the link that decides it."""
     state, because = effective(chain(grant, known), at)
-    names = ("origin", "request", "line", "window", "parent", "issued_by", "document_sha256", "edition", "division_name")
+    names = (
+        "origin",
+        "request",
+        "line",
+        "window",
+        "parent",
+        "issued_by",
+        "document_sha256",
+        "edition",
+        "division_name",
+    )
     return held_told(grant) | {
         **{name: getattr(grant, name) for name in names}, "issuer": grant.issuer_unit,
         "issued_at": pep.written(grant.issued_at), "state": state,
@@ -217,7 +229,12 @@ def listed(request: Request) -> Response:
     if scene.post is None:
         raise refusal.NotEmployed(missing="post")
     asked = GrantsAsked(
-        overseen(scene, "grant.read"), scene.post.unit, below(query.division, scene), query.holder, query.cell, query.origin
+        overseen(scene, "grant.read"),
+        scene.post.unit,
+        below(query.division, scene),
+        query.holder,
+        query.cell,
+        query.origin,
     )
     divisions = scene.law.divisions
     with heads.reading(pep.deployment(request).database.engine) as connection:

@@ -6,8 +6,6 @@ import secrets
 import time
 from urllib.parse import urlencode
 
-from sqlalchemy import Engine
-
 from api import founding, pep
 from api.bootstrap import HandToken
 from api.client import Client
@@ -57,7 +55,7 @@ def first(client: Client, role: str | None, division: str | None) -> str:
 def once(settings: Settings, database: Database, person: str) -> str:
     """A token of ten minutes, handed out in the name of the first administrator, on record before it is printed."""
     lawbook = founding.read_lawbook(settings.policies)
-    with founding.alone(database.engine) as charter:
+    with founding.alone(database) as charter:
         administrator = charter.get("administrator")
     try:
         signer = Signer.load(settings.keys, founding.BOOTSTRAP)
@@ -66,15 +64,15 @@ def once(settings: Settings, database: Database, person: str) -> str:
     if administrator is None:
         raise NotHanded("尚无首任系统管理员，或本机没有其签发密钥。请先启动 mandate serve 并凭一次性口令登记。")
     jti = secrets.token_hex(16)
-    _record(database.engine, lawbook.law, HandToken(
+    _record(database, lawbook.law, HandToken(
         ref=pep.new_ref(), caller=Caller(administrator, int(time.time())), person=person, jti=jti,
         region=lawbook.law.divisions.roots()[0].code,
     ))  # fmt: skip
     return signer.mint(person, LONGEST_LIFETIME, time.time(), jti)
 
 
-def _record(engine: Engine, law: Law, act: HandToken) -> None:
-    ledger = Ledger(engine, lambda: law)
+def _record(database: Database, law: Law, act: HandToken) -> None:
+    ledger = Ledger(database.engine, lambda: law)
     ledger.start()
     try:
         recorded = ledger.record(act)

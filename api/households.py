@@ -1,8 +1,8 @@
 """Households over HTTP: put on the register, looked up, and moved with the consent of the receiving side.
 
-    POST /v1/households                  NDJSON {token,division,population}, at most 10,000 lines, all or nothing
-    POST /v1/households/{h}/move         asked by the side that holds it, or by the receiving side
-    POST /v1/households/{h}/acceptance   by the receiving side, another natural person than the asker
+POST /v1/households                  NDJSON {token,division,population}, at most 10,000 lines, all or nothing
+POST /v1/households/{h}/move         asked by the side that holds it, or by the receiving side
+POST /v1/households/{h}/acceptance   by the receiving side, another natural person than the asker
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def _read(lines: list[bytes]) -> tuple[tuple[HouseholdLine, ...], Misshapen | No
         if wish.got is not None:
             found.append(wish.got)
         elif wish.fault is not None:
-            told = wish.fault.members.get("pointers") or [{"pointer": "", "message": wish.fault.detail or wish.fault.title}]
+            told = wish.fault.members.get("pointers") or [
+                {"pointer": "", "message": wish.fault.detail or wish.fault.title}
+            ]
             faults += [{"pointer": f"/{number}{each['pointer']}", "message": each["message"]} for each in told]
     if not given:
         faults.append({"pointer": "", "message": "没有任何一行"})
@@ -211,7 +213,9 @@ class AcceptMove(Asked):
         if known.move_asked_by != self.asker:
             raise refusal.Stale()
         asker = scene.rows.people.get(self.asker) if self.asker else None
-        return (rule.accept_move(known, asker.natural if asker else None, scene.person.natural if scene.person else ""),)
+        return (
+            rule.accept_move(known, asker.natural if asker else None, scene.person.natural if scene.person else ""),
+        )
 
     def about(self) -> Mapping[str, Any]:
         return {"household": self.token}

@@ -48,7 +48,9 @@ def _shown(entry: Entry, kept: dict[str, Any], values: bool) -> dict[str, Any]:
 
 def row(item: dict[str, Any]) -> list[Any]:
     fact = item["fact"]
-    plain = {name: fact.get(name) for name in ("cell", "operation", "grant", "household", "data_year", "quarter", "subject")}
+    plain = {
+        name: fact.get(name) for name in ("cell", "operation", "grant", "household", "data_year", "quarter", "subject")
+    }
     more = {
         **{name: item[name] for name in ("number", "at", "kind", "decision", "post")}, **plain,
         "fact": json.dumps(fact, ensure_ascii=False, sort_keys=True),

@@ -56,7 +56,9 @@ def me(request: Request) -> Response:
 
 def acts(post: Post, law: Law) -> list[str]:
     """The service's own acts that a post lets its holder do over its division."""
-    return sorted(f"{object}.{act}" for act, object in law.rule.rights(post.role) if object in law.policy.catalogue.objects)
+    return sorted(
+        f"{object}.{act}" for act, object in law.rule.rights(post.role) if object in law.policy.catalogue.objects
+    )
 
 
 def grants(post: Post, scene: Scene) -> Iterator[dict[str, Any]]:
@@ -73,7 +75,9 @@ def grants(post: Post, scene: Scene) -> Iterator[dict[str, Any]]:
 def reach(scene: Scene, person: str) -> frozenset[str]:
     """Every division in which somebody can have been named: below his posts, live or past, and his grants."""
     posts = scene.rows.posts.get(person, [])
-    tops = {each.division for each in posts} | {each.scope.division for post in posts for each in held(scene.rows, post)}
+    tops = {each.division for each in posts} | {
+        each.scope.division for post in posts for each in held(scene.rows, post)
+    }
     divisions = scene.law.divisions
     return frozenset().union(*(divisions.below(top) if divisions.known(top) else {top} for top in tops))
 
@@ -100,7 +104,9 @@ def attributions(request: Request) -> Response:
         page = found[: query.limit]
         objected = listing.objections(connection, mine, [each.number for each in page])
     items = [
-        edit_told(each, each.fact, mine, objected.get(each.number)) for each in page if isinstance(each.fact, EditPermitted)
+        edit_told(each, each.fact, mine, objected.get(each.number))
+        for each in page
+        if isinstance(each.fact, EditPermitted)
     ]
     return pep.page(items, str(page[-1].number) if len(found) > query.limit else None, request)
 

@@ -29,6 +29,8 @@ from authz.post import PersonRegistered, Post, TokensRevoked
 from authz.register import Reads
 
 router = APIRouter()
+GENERATED = 900_000_000_000
+"""Ids from here on are made from the entry number: nobody may choose one, so a made id can never be somebody's already."""
 Short = Annotated[str, StringConstraints(max_length=32)]
 
 
@@ -111,6 +113,29 @@ def one(request: Request, id: str) -> Response:
     return pep.told(told, etag=scene.rows.versions["person", id])
 
 
+def known(number: int, scene: Scene) -> Post:
+    """A post the acting one may know of."""
+    post = scene.rows.post.get(number)
+    own = post is not None and scene.person is not None and post.person == scene.person.id
+    if post is None or not (own or scene.may("people.read", post.division)):
+        raise refusal.Unknown()
+    return post
+
+
+def accounts_of(request: Request, person: str) -> frozenset[str]:
+    """All accounts of the natural person behind this one."""
+    # Before the lock is soon enough: an account made meanwhile has no post, and its first one is judged with these.
+    with heads.reading(pep.deployment(request).database.engine) as connection:
+        return listing.accounts(connection, (person,))
+
+
+def unit_of(request: Request, number: int) -> str:
+    """The unit of a post; nothing for a post that does not exist."""
+    # The unit of a post never changes, so its colleagues can be named before the lock.
+    with heads.reading(pep.deployment(request).database.engine) as connection:
+        return listing.unit_of_post(connection, number)
+
+
 # --- writing --------------------------------------------------------------------------------------------------------
 @dataclass(kw_only=True)
 class RegisterPerson(Asked):
@@ -135,7 +160,9 @@ class RegisterPerson(Asked):
             raise refusal.NotEmployed(missing="post")
         scene.must(self.name, scene.post.division)
         body = self.wish.take()
-        id = body.id or f"p-{scene.size}"
+        if body.id is not None and int(body.id[2:]) >= GENERATED:
+            raise refusal.Misshapen(pointers=[{"pointer": "/id", "message": "该编号段由系统使用，请另选编号或留空"}])
+        id = body.id or f"p-{GENERATED + scene.size}"
         if id in scene.rows.people:
             raise refusal.AlreadyRegistered("该人员编号已被使用，请另选编号或留空由系统编号")
         natural = self.natural or id

@@ -1,7 +1,7 @@
 """Posts over HTTP: who may appoint whom is the catalogue's `[appoint]`; nobody removes the last administrator but above.
 
-    POST /v1/posts             a person holds a role in a unit
-    POST /v1/posts/{id}/end    the post ends; what was done in it stays attributed to it
+POST /v1/posts             a person holds a role in a unit
+POST /v1/posts/{id}/end    the post ends; what was done in it stays attributed to it
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
-from api.people import post_told
+from api import fields, pep, transfers
+from api.people import accounts_of, known, knows, post_told, unit_of
 from api.pep import Asked, Wish
-from audit import head as heads
-from audit import listing
 from audit.act import Recorded
 from authz import post as rule
 from authz import refusal
 from authz.decision import Scene
 from authz.fact import Fact
-from authz.post import Appointment, Post, PostEnded
+from authz.post import Appointment, PostEnded
 from authz.register import Reads
 
 router = APIRouter()
+router.include_router(transfers.router)
 
 
 class PostBody(fields.Body):
@@ -66,7 +65,12 @@ class AssignPost(Asked):
         body = self.wish.take()
         person, unit = scene.rows.people.get(body.person), scene.rows.units.get(body.unit)
         if person is None or unit is None:
-            raise refusal.UnfitHolder("没有这名人员或这个单位，请先登记", missing="person" if person is None else "unit")
+            raise refusal.UnfitHolder(
+                "没有这名人员或这个单位，请先登记", missing="person" if person is None else "unit"
+            )
+        elsewhere = any(each.live(scene.at) for each in scene.rows.posts.get(body.person, ()))
+        if elsewhere and not knows(scene, body.person):
+            raise refusal.UnfitHolder("此人在您管辖的区划之外任职，请由自治区系统管理员办理", missing="person")
         if body.from_ is not None and body.until is not None and body.from_ >= body.until:
             raise refusal.Misshapen(pointers=[{"pointer": "/until", "message": "结束时间应晚于开始时间"}])
         wanted = Appointment(person, unit, body.role, body.post or body.role, body.from_, body.until)
@@ -89,33 +93,18 @@ EXAMPLE = {"person": "p-1101", "unit": "u-640324-civil_affairs", "role": "depart
 async def assign(request: Request) -> Response:
     who = pep.caller(request)
     wish = await pep.wish(request, PostBody)
-    accounts = await run_in_threadpool(_accounts, request, wish.got.person) if wish.got else frozenset[str]()
+    accounts = await run_in_threadpool(accounts_of, request, wish.got.person) if wish.got else frozenset[str]()
     act = AssignPost(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, accounts=accounts)
     return await pep.perform(request, act)
-
-
-def _accounts(request: Request, person: str) -> frozenset[str]:
-    # Before the lock is soon enough: an account made meanwhile has no post, and its first one is judged with these.
-    with heads.reading(pep.deployment(request).database.engine) as connection:
-        return listing.accounts(connection, (person,))
 
 
 @router.get("/v1/posts/{id}", summary="一个岗位")
 def one(request: Request, id: str) -> Response:
     number = pep.number(id)
     scene = pep.look(request, Reads(posts=frozenset((number,))))
-    post = _known(number, scene)
+    post = known(number, scene)
     since = scene.rows.versions["post", number]
     return pep.told(post_told(post, since, scene.at) | {"person": post.person}, etag=since)
-
-
-def _known(number: int, scene: Scene) -> Post:
-    """A post the acting one may know of."""
-    post = scene.rows.post.get(number)
-    own = post is not None and scene.person is not None and post.person == scene.person.id
-    if post is None or not (own or scene.may("people.read", post.division)):
-        raise refusal.Unknown()
-    return post
 
 
 @dataclass(kw_only=True)
@@ -133,14 +122,18 @@ class EndPost(Asked):
         return Reads(posts=frozenset((self.number,)), staff=frozenset((self.unit,)))
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        post = _known(self.number, scene)
+        post = known(self.number, scene)
         scene.must(self.name, post.division)
         if scene.post is None:
             raise refusal.NotEmployed(missing="post")
         body = self.wish.take()
         scene.fresh("post", self.number, self.if_match)
         colleagues = scene.rows.staff.get(post.unit, ())
-        return (rule.end(post, body.at, self.reason, by=scene.post, colleagues=colleagues, at=scene.at, policy=scene.law.policy),)
+        return (
+            rule.end(
+                post, body.at, self.reason, by=scene.post, colleagues=colleagues, at=scene.at, policy=scene.law.policy
+            ),
+        )
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.number}
@@ -155,16 +148,10 @@ class EndPost(Asked):
 async def end(request: Request, id: str) -> Response:
     number, who = pep.number(id), pep.caller(request)
     wish = await pep.wish(request, EndBody)
-    unit = await run_in_threadpool(_unit, request, number)
+    unit = await run_in_threadpool(unit_of, request, number)
     sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
     act = EndPost(
         ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
         number=number, unit=unit, wish=wish, sealed=sealed, reason=commitments["/reason"],
     )  # fmt: skip
     return await pep.perform(request, act)
-
-
-def _unit(request: Request, number: int) -> str:
-    # The unit of a post never changes, so its colleagues can be named before the lock.
-    with heads.reading(pep.deployment(request).database.engine) as connection:
-        return listing.unit_of_post(connection, number)

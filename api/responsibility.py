@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,7 +40,9 @@ async def responsible(request: Request) -> Response:
     scene = await run_in_threadpool(pep.look, request, Reads())
     if wish.got is not None and scene.post is not None:
         await run_in_threadpool(_found, request, wish.got, entries.sight(scene), scene.size)
-    read, scene = await entries.record(request, ReadLog(ref=pep.new_ref(), caller=who, form="responsibility", wish=wish))
+    read, scene = await entries.record(
+        request, ReadLog(ref=pep.new_ref(), caller=who, form="responsibility", wish=wish)
+    )
     if read.response is not None:
         return read.response
     query: RecordQuery = wish.take()
@@ -60,7 +61,11 @@ async def responsible(request: Request) -> Response:
 def _found(request: Request, query: RecordQuery, sight: Sight, size: int) -> dict[str, Entry | None]:
     """For each of the four, the latest edit that names somebody; Unknown where the reader can see no edit at all."""
     filters = Filters(
-        kind="EditPermitted", household=query.household, cell=query.cell, data_year=query.data_year, quarter=query.quarter
+        kind="EditPermitted",
+        household=query.household,
+        cell=query.cell,
+        data_year=query.data_year,
+        quarter=query.quarter,
     )
     named: dict[str, Entry | None] = dict.fromkeys(RESPONSIBLE)
     seen = False
@@ -79,7 +84,7 @@ def _found(request: Request, query: RecordQuery, sight: Sight, size: int) -> dic
     return named
 
 
-def _person(connection: Connection, role: str, entry: Entry) -> dict[str, Any]:
+def _person(connection: Any, role: str, entry: Entry) -> dict[str, Any]:
     """The person an edit names, as the register knew him just before that edit."""
     fact = entry.fact
     assert isinstance(fact, EditPermitted)

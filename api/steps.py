@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from api import fields, pep
 from api.pep import Asked, Wish
-from audit import content
+from audit import content, head
 from audit.act import Recorded
 from authz import refusal, step
 from authz.decision import Scene
@@ -55,7 +55,7 @@ def _prepare(request: Request, number: int, cited: tuple[str, ...], documents: t
         persons |= {post.person for post in pep.look(request, unit).rows.staff.get(body["unit"], ())}
         reads |= unit
     wanted = (*body["attachments"], *cited)
-    with pep.deployment(request).database.engine.connect() as connection:
+    with head.reading(pep.deployment(request).database.engine) as connection:
         stored = content.kept(connection, wanted)
     return Known(reads | Reads(persons=frozenset(persons)), row["division"], stored)
 

@@ -95,4 +95,6 @@ EXAMPLE = {"division": "640324100", "kind": "township", "name": "豫海镇人民
 async def establish(request: Request) -> Response:
     who = pep.caller(request)
     wish = await pep.wish(request, UnitBody)
-    return await pep.perform(request, EstablishUnit(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish))
+    return await pep.perform(
+        request, EstablishUnit(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish)
+    )

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples, fields, pep, steps
-from api.dossiers import written
+from api.dossiers import older, written
 from api.pep import Asked, Wish
 from api.requests import Cells, Operations
 from audit import docket, head, vault
@@ -171,7 +171,7 @@ def list_windows(request: Request) -> Response:
     if not may_read(scene):
         return pep.page([], None, request)
     within = None if query.division is None else scene.law.divisions.below(query.division)
-    before = pep.number(query.cursor) if query.cursor else None
+    before = older(query.cursor)
     with head.reading(pep.deployment(request).database.engine) as connection:
         rows = docket.windows_page(connection, within, before, query.limit + 1)
         texts = vault.read(connection, [row["number"] for row in rows])

@@ -15,9 +15,8 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
-from sqlalchemy import Engine
-
 from api import founding, pep
+from api.database import Database
 from api.founding import Deed
 from api.world_bodies import Body, bodies, townships
 from api.world_names import Dice, draw
@@ -42,21 +41,21 @@ MONITORED = 5
 """One household in so many is monitored."""
 
 
-def plant(engine: Engine, law: Law, pseudonym: bytes, progress: Progress) -> bool:
+def plant(database: Database, law: Law, pseudonym: bytes, progress: Progress) -> bool:
     """Write what is missing of the demo world; whether anything was."""
-    with founding.alone(engine) as charter:
-        done = int(charter.get("world", "0/1").partition("/")[0])
-    parts = list(_parts(law.divisions, pseudonym))
-    if done == len(parts):
-        return False
-    ledger = Ledger(engine, lambda: law, patience=120.0)
-    ledger.start()
-    try:
-        for part, deeds in enumerate(parts[done:], start=done + 1):
-            _record(ledger, [*deeds, _deed(WorldPlanted(part=part, parts=len(parts)))])
-            progress(part, len(parts))
-    finally:
-        ledger.stop()
+    with founding.alone(database) as charter:
+        done, _, total = charter.get("world", "0/").partition("/")
+        if done == total:
+            return False
+        parts = list(_parts(law.divisions, pseudonym))
+        ledger = Ledger(database.engine, lambda: law, patience=120.0)
+        ledger.start()
+        try:
+            for part, deeds in enumerate(parts[int(done) :], start=int(done) + 1):
+                _record(ledger, [*deeds, _deed(WorldPlanted(part=part, parts=len(parts)))])
+                progress(part, len(parts))
+        finally:
+            ledger.stop()
     return True
 
 

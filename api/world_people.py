@@ -9,7 +9,7 @@ from api.world_bodies import COUNTY, DEPARTMENTS, REGION, townships, villages
 from authz.division import Divisions
 
 STARTED, CHANGED = "2024-03-01T00:00:00.000000Z", "2025-12-31T16:00:00.000000Z"
-TERM = ("2025-05-31T16:00:00.000000Z", "2099-05-31T16:00:00.000000Z")
+TERM = ("2025-05-31T16:00:00.000000Z", "2027-05-31T16:00:00.000000Z")
 PREDECESSORS = 12
 """In so many villages the collector of before 2026 is still on the register, his post ended."""
 

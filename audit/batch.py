@@ -41,7 +41,6 @@ def steady() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-
 @dataclass(slots=True)
 class Clockwatch:
     """Notices a clock that steps: back past the last entry, or either way against the machine's steady clock.

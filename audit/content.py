@@ -19,7 +19,6 @@ class Kept:
     sha256: str
     media_type: str
     size: int
-    stored_by: str | None
     content: bytes
 
 
@@ -50,14 +49,20 @@ def kept(connection: Connection, digests: Iterable[str]) -> frozenset[str]:
     return frozenset(found.scalars())
 
 
+def keeper(connection: Connection, sha256: str) -> str | None:
+    """Who first handed in these bytes, or None if they are not kept."""
+    found: str | None = connection.execute(text("SELECT stored_by FROM content WHERE sha256 = :name"), {"name": sha256}).scalar()
+    return found
+
+
 def read(connection: Connection, sha256: str) -> Kept | None:
     """The attachment, or None. Bytes that no longer fit their name are not given out."""
     row = connection.execute(
-        text("SELECT sha256, media_type, size, stored_by, bytes FROM content WHERE sha256 = :sha256"), {"sha256": sha256}
+        text("SELECT sha256, media_type, size, bytes FROM content WHERE sha256 = :sha256"), {"sha256": sha256}
     ).one_or_none()
     if row is None or digest(bytes(row.bytes)) != sha256:
         return None
-    return Kept(row.sha256, row.media_type, row.size, row.stored_by, bytes(row.bytes))
+    return Kept(row.sha256, row.media_type, row.size, bytes(row.bytes))
 
 
 def citing(connection: Connection, sha256: str) -> list[int]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -107,7 +108,9 @@ def parse(found: bytes) -> Entry:
         number, at, act, fact = (plain.pop(name) for name in ("number", "at", "act", "fact"))
         if type(number) is not int or number < 0 or type(act) is not str or not _ACT.fullmatch(act):
             raise Malformed("the number or the act reference is of another form")
-        if any(value is not None and type(value) is not (int if name == "post" else str) for name, value in plain.items()):
+        if any(
+            value is not None and type(value) is not (int if name == "post" else str) for name, value in plain.items()
+        ):
             raise Malformed("the envelope holds a value of another type")
         entry = Entry(number, moment(at), act, Envelope(**plain), facts.parse(fact))
         if len(plain) != len(Envelope.__slots__) or encode(entry) != found:
@@ -122,7 +125,7 @@ def _admit(value: Any) -> None:
     if type(value) is dict:
         if not all(type(name) is str and name.isascii() for name in value):
             raise Malformed("a member name is not ASCII text")
-        inner = value.values()
+        inner: Iterable[Any] = value.values()
     elif type(value) in (list, tuple):
         inner = value
     else:

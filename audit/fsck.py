@@ -94,7 +94,7 @@ def check(engine: Engine, progress: Progress | None = None) -> Report:
             refold.begin(connection)
         _read_log(walk, head.size, progress)
         _compare_head(walk, head)
-        if used:
+        if used and not any(each.kind == "MISSING" for each in walk.findings):
             _compare_acts(walk)
         if used and not walk.findings:
             refold.compare(connection, walk.find)

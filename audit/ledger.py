@@ -191,7 +191,11 @@ class Ledger:
     def _connect(self) -> Connection:
         if self.connection is None:
             self.connection = self.engine.connect()
-            for setting in ("lock_timeout = '2s'", "statement_timeout = '10s'", "idle_in_transaction_session_timeout = '5s'"):
+            for setting in (
+                "lock_timeout = '2s'",
+                "statement_timeout = '10s'",
+                "idle_in_transaction_session_timeout = '5s'",
+            ):
                 self.connection.execute(text(f"SET {setting}"))
             self.connection.commit()
         return self.connection

@@ -77,7 +77,9 @@ def chains(connection: Connection, wanted: Iterable[Grant]) -> dict[int, Grant]:
     """These grants and all their ancestors, as they are on record."""
     known = {each.number: each for each in wanted}
     above = sorted({number for each in known.values() for number in each.path} - known.keys())
-    rows = connection.execute(text("SELECT * FROM grants WHERE ended IS NULL AND number = ANY(:numbers)"), {"numbers": above})
+    rows = connection.execute(
+        text("SELECT * FROM grants WHERE ended IS NULL AND number = ANY(:numbers)"), {"numbers": above}
+    )
     return known | {row["number"]: _grant(row) for row in rows.mappings()}
 
 
@@ -150,7 +152,9 @@ def posts_of(connection: Connection, persons: Iterable[str]) -> dict[str, list[t
 
 def person(connection: Connection, id: str) -> tuple[Person, int] | None:
     """A person with the entry of the version on record."""
-    row = connection.execute(text("SELECT * FROM person WHERE ended IS NULL AND id = :id"), {"id": id}).mappings().first()
+    row = (
+        connection.execute(text("SELECT * FROM person WHERE ended IS NULL AND id = :id"), {"id": id}).mappings().first()
+    )
     return None if row is None else (Person(row["id"], row["natural"], row["epoch"]), row["since"])
 
 
@@ -226,10 +230,14 @@ def objections(connection: Connection, person: str, numbers: Iterable[int]) -> d
     statement = text(
         "SELECT subject, number FROM entry WHERE kind = 'AttributionObjected' AND person = :person AND subject = ANY(:numbers)"
     )
-    return {row.subject: row.number for row in connection.execute(statement, {"person": person, "numbers": sorted(numbers)})}
+    return {
+        row.subject: row.number for row in connection.execute(statement, {"person": person, "numbers": sorted(numbers)})
+    }
 
 
 def unit_of_post(connection: Connection, number: int) -> str:
     """The unit of a post, or nothing for a post that does not exist."""
-    found = connection.execute(text("SELECT unit FROM post WHERE ended IS NULL AND number = :n"), {"n": number}).scalar()
+    found = connection.execute(
+        text("SELECT unit FROM post WHERE ended IS NULL AND number = :n"), {"n": number}
+    ).scalar()
     return found or ""

@@ -5,7 +5,7 @@ PostgreSQL looks into the temporary schema first, so the very code that keeps th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -23,27 +23,40 @@ MOST = 100
 def begin(connection: Connection) -> None:
     """Empty tables that the fold will find first; they go with the transaction."""
     connection.execute(
-        text(";".join(f'CREATE TEMPORARY TABLE "{name}" (LIKE public."{name}" INCLUDING ALL) ON COMMIT DROP' for name in TABLES))
+        text(
+            ";".join(
+                f'CREATE TEMPORARY TABLE "{name}" (LIKE public."{name}" INCLUDING ALL) ON COMMIT DROP'
+                for name in TABLES
+            )
+        )
     )
 
 
-def fold(connection: Connection, entries: Iterable[Entry], find: Find) -> None:
-    """Fold these entries; one that cannot be folded is a phantom."""
-    changes: list[tuple[int, Change]] = [(each.number, one) for each in entries for one in each.fact.changes(each.where)]
+def fold(connection: Connection, entries: Sequence[Entry], find: Find) -> bool:
+    """Fold these entries. Where that cannot be done, the first such entry is a phantom, and nothing more is folded."""
+    changes: list[tuple[int, Change]] = [
+        (each.number, one) for each in entries for one in each.fact.changes(each.where)
+    ]
     if not changes:
-        return
+        return True
     try:
         with connection.begin_nested():
             register.apply(connection, changes)
     except SQLAlchemyError as error:
-        find("PHANTOM", changes[0][0], f"the entries from here on cannot be folded: {type(error).__name__}")
+        if len(entries) > 1:
+            return all(fold(connection, [each], find) for each in entries)
+        find("PHANTOM", entries[0].number, f"the register cannot hold what the entry says: {type(error).__name__}")
+        return False
+    return True
 
 
 def compare(connection: Connection, find: Find) -> None:
     """Rows that only one register holds. A row both hold under one key is a changed one."""
     for name in TABLES:
         table = register.metadata.tables[name]
-        stored, folded = (_only(connection, name, table, *sides) for sides in (("public", "pg_temp"), ("pg_temp", "public")))
+        stored, folded = (
+            _only(connection, name, table, *sides) for sides in (("public", "pg_temp"), ("pg_temp", "public"))
+        )
         for key in sorted(stored, key=str):
             find("UNLOGGED_CHANGE", key[0], f"a row of {name} is not what the log says")
         for key in sorted(folded - stored, key=str):

@@ -20,7 +20,18 @@ Find = Callable[[str, int | None, str], None]
 _DIGEST = re.compile("[0-9a-f]{64}")
 # Fields whose digests name public content or a keyed token, not a value of the vault.
 _OPEN = frozenset(
-    ("document_sha256", "sha256", "digest", "policy", "edition", "calendar", "natural", "attachments", "evidence", "scan")
+    (
+        "document_sha256",
+        "sha256",
+        "digest",
+        "policy",
+        "edition",
+        "calendar",
+        "natural",
+        "attachments",
+        "evidence",
+        "scan",
+    )
 )
 
 

@@ -35,7 +35,11 @@ class Edge:
     hashes: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.size < 0 or len(self.hashes) != self.size.bit_count() or any(len(each) != 32 for each in self.hashes):
+        if (
+            self.size < 0
+            or len(self.hashes) != self.size.bit_count()
+            or any(len(each) != len(EMPTY) for each in self.hashes)
+        ):
             raise ValueError("an edge has one hash of 32 bytes per set bit of its size")
 
     @classmethod

@@ -1,9 +1,9 @@
 """Delegation: a county hands on what the region gave it, a township what the county gave it, never more (S28, S34).
 
-    who       an administrator in the unit that holds the grant
-    what      contained, on every axis, in the grant and in each of its ancestors; all misfits are named at once
-    to whom   a unit or a person inside the delegator's division, in a role of the catalogue, never himself
-    how deep  `delegation_depth` of handling.toml, counted in grants from the regional one down
+who       an administrator in the unit that holds the grant
+what      contained, on every axis, in the grant and in each of its ancestors; all misfits are named at once
+to whom   a unit or a person inside the delegator's division, in a role of the catalogue, never himself
+how deep  `delegation_depth` of handling.toml, counted in grants from the regional one down
 """
 
 from __future__ import annotations

@@ -146,8 +146,10 @@ def _typed(value: Any, hint: Any, name: str) -> Any:
 
 def instant(at: datetime) -> str:
     """The one spelling of an instant in the log: UTC, six digits, `2026-12-02T02:05:00.000000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at.tzinfo is not UTC else (
-        at.isoformat(timespec="microseconds")[:-6] + "Z"
+    return (
+        at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        if at.tzinfo is not UTC
+        else (at.isoformat(timespec="microseconds")[:-6] + "Z")
     )
 
 

@@ -106,7 +106,9 @@ def load(
         for each in wanted if each.token in known
     )  # fmt: skip
     if taken:
-        raise AlreadyRegistered(f"有 {taken} 户已登记在其他地方或其他人口类别，请办理迁移；本次未导入任何一户", count=taken)
+        raise AlreadyRegistered(
+            f"有 {taken} 户已登记在其他地方或其他人口类别，请办理迁移；本次未导入任何一户", count=taken
+        )
     rows = [(each.token, each.division, each.population) for each in wanted if each.token not in known]
     parts: list[list[tuple[str, ...]]] = [[]]
     size = 0

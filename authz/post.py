@@ -31,7 +31,12 @@ class UnitEstablished(Fact):
     earlier_name: str | None
 
     def changes(self, where: Where) -> tuple[Change, ...]:
-        values = {"kind": self.unit_kind, "division": self.division, "name": self.name, "earlier_name": self.earlier_name}
+        values = {
+            "kind": self.unit_kind,
+            "division": self.division,
+            "name": self.name,
+            "earlier_name": self.earlier_name,
+        }
         return (Put("unit", (self.unit,), values),)
 
 
@@ -71,8 +76,13 @@ class PostAssigned(Fact):
 
     def changes(self, where: Where) -> tuple[Change, ...]:
         values = {
-            "person": self.person_id, "unit": self.post_unit, "division": self.division, "role": self.role,
-            "title": self.title, "valid_from": self.valid_from, "valid_until": self.valid_until or instant(FAR),
+            "person": self.person_id,
+            "unit": self.post_unit,
+            "division": self.division,
+            "role": self.role,
+            "title": self.title,
+            "valid_from": self.valid_from,
+            "valid_until": self.valid_until or instant(FAR),
         }
         return (Put("post", (where.number,), values),)
 
@@ -187,7 +197,14 @@ def appoint(
 
 
 def end(
-    post: Post, until: datetime | None, reason: str, *, by: Post, colleagues: Iterable[Post], at: datetime, policy: PolicySet
+    post: Post,
+    until: datetime | None,
+    reason: str,
+    *,
+    by: Post,
+    colleagues: Iterable[Post],
+    at: datetime,
+    policy: PolicySet,
 ) -> PostEnded:
     """The fact that a post ends, by whoever may appoint to it, or by its holder; a past end means now."""
     if post.person != by.person and not policy.catalogue.may_appoint(by.role, post.role):

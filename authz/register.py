@@ -11,14 +11,26 @@ An act names what it needs as `Reads`; `fetch` answers the union of many acts wi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import (
-    BigInteger, Column, Connection, DateTime, Integer, MetaData, RowMapping, Table, Text, TextClause, bindparam, func, select,
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Integer,
+    MetaData,
+    RowMapping,
+    Table,
+    Text,
+    TextClause,
+    bindparam,
+    func,
+    select,
     text,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -48,7 +60,7 @@ def _key(name: str, kind: Any = Text) -> Column[Any]:
 person = _table("person", (_key("id"),), Column("natural", Text), Column("epoch", BigInteger))
 unit = _table(
     "unit", (_key("id"),), Column("kind", Text), Column("division", Text), Column("name", Text), Column("earlier_name", Text)
-)
+)  # fmt: skip
 post = _table(
     "post", (_key("number", BigInteger),), Column("person", Text), Column("unit", Text), Column("division", Text),
     Column("role", Text), Column("title", Text), Column("valid_from", INSTANT), Column("valid_until", INSTANT),
@@ -216,7 +228,7 @@ def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
     capped = [each.number for each in rows.grants.values() if each.scope.max_records is not None]
     if capped:
         counts = select(usage.c.grant, func.count()).where(usage.c.grant.in_(capped)).group_by(usage.c.grant)
-        rows.used.update({number: count for number, count in ask.connection.execute(counts)})
+        rows.used.update((row[0], row[1]) for row in ask.connection.execute(counts))
         mine = select(usage.c.grant, usage.c.household).where(
             usage.c.grant.in_(capped), usage.c.household.in_(sorted(reads.households))
         )
@@ -226,29 +238,26 @@ def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
 def charters(connection: Connection) -> dict[str, str]:
     """Digests of the policy set, division edition and calendar on record."""
     found = connection.execute(select(charter.c.name, charter.c.value).where(charter.c.ended.is_(None)))
-    return {name: value for name, value in found}
+    return {row.name: row.value for row in found}
 
 
 def apply(connection: Connection, changes: Iterable[tuple[int, Change]]) -> None:
-    """Fold changes into the register in order; each is paired with the number of its entry."""
-    group: list[tuple[int, Put]] = []
-    touched: set[tuple[str, tuple[Any, ...]]] = set()
+    """Fold changes into the register; each is paired with the number of its entry. Only changes of one row depend on
+    their order, so those of a table are written together until a row comes up again."""
+    groups: defaultdict[str, dict[tuple[Any, ...], tuple[int, Put]]] = defaultdict(dict)
+    used: list[dict[str, Any]] = []
     for number, change in changes:
         if isinstance(change, Once):
-            _flush(connection, group, touched)
-            connection.execute(
-                text('INSERT INTO usage ("grant", household, since) VALUES (:g, :h, :n) ON CONFLICT DO NOTHING'),
-                {"g": change.key[0], "h": change.key[1], "n": number},
-            )
+            used.append({"g": change.key[0], "h": change.key[1], "n": number})
             continue
-        if isinstance(change, Amend):
-            _flush(connection, group, touched)
-            change = Put(change.table, change.key, _merged(_current(connection, change), change.values))
-        if (change.table, change.key) in touched or (group and group[0][1].table != change.table):
-            _flush(connection, group, touched)
-        group.append((number, change))
-        touched.add((change.table, change.key))
-    _flush(connection, group, touched)
+        if change.key in groups[change.table]:
+            _flush(connection, groups.pop(change.table).values())
+        put = change if isinstance(change, Put) else _amended(connection, change)
+        groups[change.table][change.key] = (number, put)
+    for group in groups.values():
+        _flush(connection, group.values())
+    if used:
+        connection.execute(text('INSERT INTO usage ("grant", household, since) VALUES (:g, :h, :n) ON CONFLICT DO NOTHING'), used)  # fmt: skip
 
 
 def _names(table: Table) -> tuple[str, ...]:
@@ -261,23 +270,30 @@ def _merged(values: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, 
     return {**values, **changed, **objects}
 
 
-def _current(connection: Connection, change: Amend) -> dict[str, Any]:
+def _amended(connection: Connection, change: Amend) -> Put:
+    """The version on record with its changed columns, as a whole new version."""
     table = VERSIONED[change.table]
     names = _names(table)
     matched = [table.c[name] == value for name, value in zip(names, change.key, strict=True)]
     row = connection.execute(select(table).where(table.c.ended.is_(None), *matched)).mappings().one()
-    return {name: row[name] for name in row if name not in (*names, "since", "ended")}
+    values = {name: row[name] for name in row if name not in (*names, "since", "ended")}
+    return Put(change.table, change.key, _merged(values, change.values))
 
 
-def _flush(connection: Connection, group: list[tuple[int, Put]], touched: set[tuple[str, tuple[Any, ...]]]) -> None:
-    if group:
-        table = VERSIONED[group[0][1].table]
-        names = _names(table)
-        ends = [{"n": number, **{f"k_{k}": v for k, v in zip(names, put.key, strict=True)}} for number, put in group if not put.first]
-        matched = [table.c[name] == bindparam(f"k_{name}") for name in names]
-        if ends:
-            connection.execute(table.update().where(table.c.ended.is_(None), *matched).values(ended=bindparam("n")), ends)
-        rows = [{**put.values, **dict(zip(names, put.key, strict=True)), "since": number} for number, put in group]
+def _flush(connection: Connection, group: Collection[tuple[int, Put]]) -> None:
+    """Write these versions of different rows of one table."""
+    if not group:
+        return
+    table = VERSIONED[next(iter(group))[1].table]
+    names = _names(table)
+    ends = [{"n": number, **{f"k_{k}": v for k, v in zip(names, put.key, strict=True)}} for number, put in group if not put.first]  # fmt: skip
+    matched = [table.c[name] == bindparam(f"k_{name}") for name in names]
+    if ends:
+        connection.execute(table.update().where(table.c.ended.is_(None), *matched).values(ended=bindparam("n")), ends)
+    # One statement takes rows of one shape only; of another, columns would be lost without a word.
+    shapes: defaultdict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    for number, put in group:
+        row = {**put.values, **dict(zip(names, put.key, strict=True)), "since": number}
+        shapes[frozenset(row)].append(row)
+    for rows in shapes.values():
         connection.execute(table.insert(), rows)
-    group.clear()
-    touched.clear()

@@ -25,8 +25,8 @@ from authz.grant import (
 )
 
 REGION = "region_approver"
-MOST_CUT = 4_000
-"""Numbers in one fact at most (an entry has 65,535 bytes); the grants below are known from their paths anyway."""
+MOST_CUT = 1_500
+"""Numbers in one fact at most (an entry has 65,535 bytes, and a thousand households may stand beside them); the grants below are known from their paths anyway."""
 
 
 def revoke(links: Sequence[Grant], reason: str, scene: Scene) -> tuple[GrantRevoked, tuple[int, ...]]:
@@ -41,6 +41,11 @@ def suspend(links: Sequence[Grant], reason: str, scene: Scene) -> tuple[GrantSus
     grant = _ruled(links, scene)
     if grant.suspended(scene.at):
         raise refusal.WrongState("该授权已经停用，无需重复停用")
+    return rest(grant, reason, scene)
+
+
+def rest(grant: Grant, reason: str, scene: Scene) -> tuple[GrantSuspended, tuple[int, ...]]:
+    """The fact that a grant rests, whoever ordered it."""
     cut = _living(grant, scene)
     fact = GrantSuspended(
         grant=grant.number, division=grant.scope.division, reason=reason, cut=cut[:MOST_CUT],
@@ -57,9 +62,7 @@ def resume(links: Sequence[Grant], reason: str, scene: Scene) -> GrantResumed:
     assert scene.post is not None
     if scene.post.role != REGION and grant.rested_by not in (None, *_from(scene.post.unit, links)):
         raise refusal.Denied("该授权由上级停用，请由上级恢复", missing="issuer")
-    return GrantResumed(
-        grant=grant.number, division=grant.scope.division, reason=reason, suspensions=_spans(grant)
-    )
+    return GrantResumed(grant=grant.number, division=grant.scope.division, reason=reason, suspensions=_spans(grant))
 
 
 def narrow(
@@ -96,7 +99,7 @@ def narrow(
 def _from(unit: str, links: Sequence[Grant]) -> tuple[str, ...]:
     """The units that issued in the chain, from this one down."""
     issuers = [each.issuer_unit for each in links]
-    return tuple(issuers[issuers.index(unit):]) if unit in issuers else ()
+    return tuple(issuers[issuers.index(unit) :]) if unit in issuers else ()
 
 
 def _ruled(links: Sequence[Grant], scene: Scene) -> Grant:

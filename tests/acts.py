@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from conftest import World
 from sqlalchemy import Engine, create_engine, text
 
 from api import policies
@@ -24,7 +25,6 @@ from authz.household import HouseholdsLoaded
 from authz.pdp import Rule
 from authz.post import PersonRegistered, PostAssigned, UnitEstablished
 from authz.register import Reads
-from conftest import World
 
 FOLDER = Path(__file__).parent.parent / "policies"
 FROM = "2026-01-01T00:00:00.000000Z"

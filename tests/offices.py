@@ -10,7 +10,7 @@ from typing import Any
 from acts import law
 
 from authz import filing, reply, scope, step
-from authz.decision import Scene
+from authz.decision import Law, Scene
 from authz.fact import Amend, Fact, Put, Where, instant
 from authz.filing import Text
 from authz.grant import GrantIssued, misfits
@@ -39,8 +39,8 @@ YES = (Answer(1, "approved", None, None),)
 class Office:
     """What is on record, folded in memory by the facts themselves."""
 
-    def __init__(self) -> None:
-        self.rows, self.size, self.facts = Rows(), 0, list[Fact]()
+    def __init__(self, used: Law | None = None) -> None:
+        self.rows, self.size, self.facts, self.law = Rows(), 0, list[Fact](), used or law()
         for natural in "123456":
             for mark, role in ROLES.items():
                 person = f"p-{natural}{mark}"
@@ -53,7 +53,7 @@ class Office:
                 self.rows.staff.setdefault(unit, []).append(live)
 
     def scene(self, person: str) -> Scene:
-        made = Scene(self.rows, NOW, self.size, law())
+        made = Scene(self.rows, NOW, self.size, self.law)
         made.enter(person, 0, None)
         return made
 
@@ -120,6 +120,8 @@ def faults(office: Office) -> list[str]:
     for number in (body["document"]["number"], body["decision"]["document"]["number"]):
         if office.rows.documents.get(number, {}).get("thing") != row["number"]:
             found.append("number")
+    if body["document"]["number"] == body["decision"]["document"]["number"]:
+        found.append("number")
     grants = [each for each in office.facts if isinstance(each, GrantIssued)]
     asked = {each["line"]: scope.of(each) for each in body["lines"]}
     if len(grants) != sum(each["outcome"] in reply.GRANTED for each in body["decision"]["lines"]):

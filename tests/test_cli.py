@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import time
 from pathlib import Path
 
 import pytest
+from test_serving import free_port
 
 from api import cli, founding
 from api.identity import Issuers
+from api.progress import Bar
 from api.settings import Settings
 
 POLICIES = Settings.read({}).policies
@@ -61,7 +64,7 @@ def test_what_is_missing_is_named_and_the_status_says_so(
     words: list[str], named: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     if "--database-url" in words:
-        words = [*words, "--listen", "127.0.0.1:0"]
+        words = [*words, "--listen", f"127.0.0.1:{free_port()}"]
     assert cli.main(words) == 2
     told = capsys.readouterr()
     assert named in told.err
@@ -86,3 +89,17 @@ def test_a_token_of_a_demo_world_is_printed_and_good(capsys: pytest.CaptureFixtu
     assert cli.main(["token"]) == 2
     assert cli.main(["token", "--role", "county_clerk"]) == 2
     assert "mandate run" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("out", "drawn"), [(Terminal(), 3), (io.StringIO(), 1)])
+def test_a_bar_is_redrawn_for_a_person_and_written_once_elsewhere(out: io.StringIO, drawn: int) -> None:
+    bar = Bar("正在核验", out)
+    for done in (1, 2, 3):
+        bar(done, 3)
+    assert out.getvalue().count("/3") == drawn
+    assert out.getvalue().endswith("\n")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_serving import Service, free_port
+from test_serving import House, free_port
 
 from api import founding, scenes
 from api.client import Client, Unreachable
@@ -14,21 +14,21 @@ from api.stage import Stage
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    found = Service(tmp_path_factory.mktemp("demo"), free_port())
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    found = House(tmp_path_factory.mktemp("demo"), free_port())
     found.start("run")
     yield found
     assert found.stop() == 0
 
 
 @pytest.fixture
-def client(service: Service) -> Iterator[Client]:
+def client(service: House) -> Iterator[Client]:
     signer = founding.signer(Path(service.environ["MANDATE_DATA"]) / "keys", founding.DEMO)
     with Client(f"http://127.0.0.1:{service.port}", signer) as found:
         yield found
 
 
-def test_the_scenes_pass_and_may_be_played_again(service: Service) -> None:
+def test_the_scenes_pass_and_may_be_played_again(service: House) -> None:
     for _ in range(2):
         played = service.command("demo")
         lines = played.stdout.splitlines()
@@ -41,7 +41,7 @@ def test_the_scenes_pass_and_may_be_played_again(service: Service) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_a_token_is_found_by_role_and_division(service: Service) -> None:
+def test_a_token_is_found_by_role_and_division(service: House) -> None:
     found = service.command("token", "--role", "township_admin", "--division", "640324105")
     assert found.returncode == 0
     assert found.stderr.strip() == "p-1226"

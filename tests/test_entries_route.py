@@ -32,7 +32,12 @@ def busy(town: worlds.Town) -> worlds.Town:
     town.delegated(grant)
     assert town.post("/v1/edits", worlds.COLLECTOR, town.edit()).status_code == 201
     assert town.post("/v1/edits", worlds.COLLECTOR, town.edit(household="h-new")).status_code == 201
-    assert town.post("/v1/edits", worlds.FAR_COLLECTOR, town.edit(household="h-far", division=worlds.FAR_VILLAGE)).status_code == 403
+    assert (
+        town.post(
+            "/v1/edits", worlds.FAR_COLLECTOR, town.edit(household="h-far", division=worlds.FAR_VILLAGE)
+        ).status_code
+        == 403
+    )
     return town
 
 
@@ -113,7 +118,9 @@ def test_a_file_is_one_entry_and_holds_what_the_pages_hold(busy: worlds.Town, fo
         found = [json.loads(line)["number"] for line in answer.text.splitlines()]
     elif form == "csv":
         assert answer.content.startswith("\ufeff".encode())
-        found = [int(row["number"]) for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))]
+        found = [
+            int(row["number"]) for row in csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
+        ]
     else:
         with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
             assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
@@ -198,7 +205,11 @@ def test_the_four_responsible_are_told_with_their_authority(busy: worlds.Town) -
     assert len(who["chain"]) == 2
     assert told["verified_by"] is None
     before = quote("2026-01-01T00:00:00+08:00")
-    for query in (f"{path}&at={before}", path.replace("h-monitored", "h-none"), path.replace("monitored.income", "lifted_out.income")):
+    for query in (
+        f"{path}&at={before}",
+        path.replace("h-monitored", "h-none"),
+        path.replace("monitored.income", "lifted_out.income"),
+    ):
         assert busy.get(query, worlds.ADMIN).status_code == 404
     assert busy.get("/v1/responsibility?household=h-monitored", worlds.ADMIN).status_code == 422
     assert busy.get(path, worlds.FAR_COLLECTOR).status_code in (403, 404)

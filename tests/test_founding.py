@@ -33,6 +33,10 @@ def kinds(engine: Engine) -> list[str]:
         return list(connection.execute(text("SELECT kind FROM entry ORDER BY number")).scalars())
 
 
+def store(database: World) -> Database:
+    return Database(None, database.app_url, database.engine)
+
+
 def charter(engine: Engine) -> dict[str, str]:
     with engine.connect() as connection:
         return register.charters(connection)
@@ -45,43 +49,43 @@ def everything_logged(engine: Engine) -> bytes:
 
 # --- the charter ----------------------------------------------------------------------------------------------------
 def test_the_first_start_founds_and_the_second_adds_nothing(database: World) -> None:
-    assert founding.found(database.engine, LAWBOOK, ORIGIN, demo=False) is True
+    assert founding.found(store(database), LAWBOOK, ORIGIN, demo=False) is True
     assert kinds(database.engine) == ["LogOpened", "PolicyLoaded", "EditionLoaded", "CalendarLoaded"]
     found = charter(database.engine)
     assert (found["origin"], found["purpose"], found["policy"]) == (ORIGIN, "service", LAWBOOK.law.policy.digest)
     assert found["edition"].startswith("2023-06-30 ")
-    assert founding.found(database.engine, LAWBOOK, ORIGIN, demo=False) is False
+    assert founding.found(store(database), LAWBOOK, ORIGIN, demo=False) is False
     assert len(kinds(database.engine)) == 4
 
 
 def test_a_changed_policy_is_recorded_before_anything_is_decided_by_it(database: World, tmp_path: Path) -> None:
-    founding.found(database.engine, LAWBOOK, ORIGIN, demo=False)
+    founding.found(store(database), LAWBOOK, ORIGIN, demo=False)
     folder = tmp_path / "policies"
     shutil.copytree(POLICIES, folder)
     (folder / "roles.csv").write_bytes((folder / "roles.csv").read_bytes() + b"# one more line for readers\n")
     changed = founding.read_lawbook(folder)
     late = Deed(ref="0" * 32, facts=(CodeShown(valid_until="2026-01-01T00:00:00.000000Z"),))
     with pytest.raises(Closed):
-        founding.record(database.engine, changed.law, [late])
-    founding.found(database.engine, changed, ORIGIN, demo=False)
+        founding.record(store(database), changed.law, [late])
+    founding.found(store(database), changed, ORIGIN, demo=False)
     assert kinds(database.engine)[4:] == ["PolicyLoaded"]
     assert charter(database.engine)["policy"] == changed.law.policy.digest
-    founding.record(database.engine, changed.law, [late])
+    founding.record(store(database), changed.law, [late])
     with pytest.raises(Closed):
-        founding.record(database.engine, LAWBOOK.law, [replace(late, ref="1" * 32)])
+        founding.record(store(database), LAWBOOK.law, [replace(late, ref="1" * 32)])
 
 
 @pytest.mark.parametrize(("origin", "demo"), [("other.test/log", False), (ORIGIN, True)])
 def test_a_log_never_changes_its_name_or_purpose(database: World, origin: str, demo: bool) -> None:
-    founding.found(database.engine, LAWBOOK, ORIGIN, demo=False)
+    founding.found(store(database), LAWBOOK, ORIGIN, demo=False)
     with pytest.raises(Closed):
-        founding.found(database.engine, LAWBOOK, origin, demo=demo)
+        founding.found(store(database), LAWBOOK, origin, demo=demo)
     assert len(kinds(database.engine)) == 4
 
 
 def test_there_is_room_ahead(database: World) -> None:
-    assert founding.make_room(database.engine) >= founding.AHEAD
-    assert founding.make_room(database.engine) == founding.make_room(database.engine)
+    assert founding.make_room(store(database)) >= founding.AHEAD
+    assert founding.make_room(store(database)) == founding.make_room(store(database))
 
 
 def test_the_digest_of_a_folder_sees_every_table(tmp_path: Path) -> None:
@@ -125,7 +129,7 @@ def admit(town: worlds.Town, code: str, **more: str) -> tuple[int, dict[str, obj
 def test_the_code_admits_one_administrator_once(town: worlds.Town, database: World) -> None:
     founding.signer(town.settings.keys, founding.BOOTSTRAP)
     town.deployment.issuers = Issuers.load(town.settings.keys, demo=True)
-    code, _ = bootstrap.show_code(database.engine)
+    code, _ = bootstrap.show_code(store(database))
     with town:
         assert admit(town, "7K2QF-0M9XT-4ZB1C-H6WRN")[0] == 401
         assert admit(town, code, identity_number="110105194912310021")[0] == 422
@@ -149,7 +153,7 @@ def test_the_code_admits_one_administrator_once(town: worlds.Town, database: Wor
 
 
 def test_an_expired_or_used_code_admits_nobody(town: worlds.Town, database: World) -> None:
-    code, _ = bootstrap.show_code(database.engine)
+    code, _ = bootstrap.show_code(store(database))
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE ceremony SET until = clock_timestamp() - interval '1 second'"))
     with town:
@@ -158,7 +162,7 @@ def test_an_expired_or_used_code_admits_nobody(town: worlds.Town, database: Worl
 
 
 def test_only_the_digest_of_the_code_is_kept(database: World) -> None:
-    code, _ = bootstrap.show_code(database.engine)
+    code, _ = bootstrap.show_code(store(database))
     with database.engine.connect() as connection:
         kept = str(connection.execute(text("SELECT * FROM ceremony")).all())
     assert code not in kept
@@ -166,18 +170,17 @@ def test_only_the_digest_of_the_code_is_kept(database: World) -> None:
 
 
 def test_the_administrator_hands_out_a_token_on_record(town: worlds.Town, database: World) -> None:
-    store = Database(None, database.app_url, database.engine)
     with pytest.raises(handing.NotHanded):
-        handing.once(town.settings, store, "p-1")
+        handing.once(town.settings, store(database), "p-1")
     founding.signer(town.settings.keys, founding.BOOTSTRAP)
-    code, _ = bootstrap.show_code(database.engine)
+    code, _ = bootstrap.show_code(store(database))
     with town:
         assert admit(town, code)[0] == 201
         with pytest.raises(Unknown):
-            handing.once(town.settings, store, "p-77")
+            handing.once(town.settings, store(database), "p-77")
         size = town.size()
         issuers = Issuers.load(town.settings.keys, demo=True)
-        claims = issuers.verify(handing.once(town.settings, store, "p-1"), time.time())
+        claims = issuers.verify(handing.once(town.settings, store(database), "p-1"), time.time())
         assert (claims.sub, claims.exp - claims.iat) == ("p-1", 600)
         assert town.size() == size + 1
     with database.engine.connect() as connection:
@@ -198,7 +201,7 @@ def test_a_demo_key_is_no_key_of_a_service(tmp_path: Path) -> None:
 
 
 def test_one_process_founds_at_a_time(database: World) -> None:
-    with founding.alone(database.engine), database.engine.connect() as other:
+    with founding.alone(store(database)), database.engine.connect() as other:
         assert other.execute(text("SELECT pg_try_advisory_lock(5786957, 3)")).scalar() is False
     with database.engine.connect() as other:
         assert other.execute(text("SELECT pg_try_advisory_lock(5786957, 3)")).scalar() is True

@@ -119,9 +119,7 @@ SWAP = (
     "UPDATE entry SET number = 3 WHERE number = 900"
 )
 COPY = "at, {act}, kind, decision, person, unit, division, cell, operation, grant_number, household, data_year, quarter, subject, leaf, bytes"
-AGAIN = (
-    "INSERT INTO entry SELECT 9, {0} FROM entry WHERE number = 3; UPDATE head SET size = 10"
-).format(COPY.format(act="act"))  # fmt: skip
+AGAIN = f"INSERT INTO entry SELECT 9, {COPY.format(act='act')} FROM entry WHERE number = 3; UPDATE head SET size = 10"
 CASES: dict[str, tuple[str, tuple[str, int | None]]] = {
     "a middle entry is deleted": ("DELETE FROM entry WHERE number = 4", ("MISSING", 4)),
     "the first entry is deleted": ("DELETE FROM entry WHERE number = 0", ("MISSING", 0)),
@@ -170,14 +168,18 @@ def _time(log: World, number: int) -> str:
 
 def test_a_back_dated_entry_is_found(log: World, owner: Engine) -> None:
     at = _time(log, 8)
-    tampered(log, _with_bytes(log, 8, at, "2020" + at[4:]) + "; UPDATE entry SET at = at - interval '1 day' WHERE number = 8")
+    tampered(
+        log, _with_bytes(log, 8, at, "2020" + at[4:]) + "; UPDATE entry SET at = at - interval '1 day' WHERE number = 8"
+    )
     kinds = {each.kind: each.number for each in fsck.check(owner).findings}
     assert kinds["TIME_ORDER"] == 8
     assert fsck.check(owner).verdict == "TIME_ORDER"
 
 
 def test_an_act_that_stands_in_the_log_twice_is_found(log: World, owner: Engine) -> None:
-    content = bytes(rows(log, "SELECT bytes FROM entry WHERE number = 8")[0].bytes).replace(b'"number":8', b'"number":9')
+    content = bytes(rows(log, "SELECT bytes FROM entry WHERE number = 8")[0].bytes).replace(
+        b'"number":8', b'"number":9'
+    )
     edge = Edge().extend([*(bytes(r.leaf) for r in rows(log, "SELECT leaf FROM entry ORDER BY number")), leaf(content)])
     columns = COPY.format(act="act").replace("leaf, bytes", f"'\\x{leaf(content).hex()}', '\\x{content.hex()}'")
     tampered(log, f"INSERT INTO entry SELECT 9, {columns} FROM entry WHERE number = 8; "
@@ -197,8 +199,6 @@ def test_many_entries_are_read_in_pieces(database: World, monkeypatch: pytest.Mo
     monkeypatch.setattr(fsck, "CHUNK", 3)
     with running(database.engine) as ledger:
         for n in range(10):
-            kept, commitments = sealed({"/reason": n})
-            del commitments
             submitted(ledger, [Say(facts=(loaded(f"h-{n}"), established("u-64-lead")))])
     engine: Any = create_engine(database.superuser_url)
     heard: list[tuple[int, int]] = []

@@ -85,7 +85,7 @@ def test_every_axis_that_does_not_fit_is_named(axes: tuple[str, ...]) -> None:
     assert {each.axis for each in misfits(TIGHT, asked, DIVISIONS)} == set(axes)
 
 
-@pytest.mark.parametrize("outer,inner,covered", [  # noqa: PT006
+@pytest.mark.parametrize(("outer", "inner", "covered"), [
     ("640104010", "640104011", False), ("640104010", "640104012", False), ("640324100", "640324101", False),
     ("640302", "640303", False), ("640324", "640324100001", True), ("640324", "640422", False),
     ("640324100201", "640324100", False), ("64", "640303400", True), ("640324000000", "640324100", False),
@@ -149,7 +149,7 @@ def test_a_suspension_remembers_who_ordered_it_and_ends() -> None:
     assert resumed.rested_by is None
 
 
-@pytest.mark.parametrize("inner,wide", [  # noqa: PT006
+@pytest.mark.parametrize(("inner", "wide"), [
     (TIGHT, False), (replace(TIGHT, operations=frozenset(OPERATIONS)), True), (replace(TIGHT, division="640324"), True),
     (replace(TIGHT, max_records=None), True), (replace(TIGHT, max_records=1), False),
 ])  # fmt: skip

@@ -18,7 +18,11 @@ COLUMN = {"act": "count"}
 def attempts(table: str) -> dict[str, str]:
     column = COLUMN.get(table, "data_year")
     key = "ref" if table == "act" else "number"
-    values = "gen_random_uuid(), 0, 1" if table == "act" else f"{1048576 if table[-1] == '1' else 1}, now(), gen_random_uuid(), 'k', {_NULLS}"
+    values = (
+        "gen_random_uuid(), 0, 1"
+        if table == "act"
+        else f"{1048576 if table[-1] == '1' else 1}, now(), gen_random_uuid(), 'k', {_NULLS}"
+    )
     return {
         "update": f"UPDATE {table} SET {column} = 7",
         "delete": f"DELETE FROM {table}",
@@ -81,7 +85,9 @@ def test_the_application_may_change_nothing_of_the_log(filled: World, table: str
 
 
 @pytest.mark.parametrize("table", ["entry", "entry_00000", "act"])
-def test_the_owner_may_change_nothing_while_the_guards_stand(filled: World, owner: Engine, superuser: Engine, table: str) -> None:
+def test_the_owner_may_change_nothing_while_the_guards_stand(
+    filled: World, owner: Engine, superuser: Engine, table: str
+) -> None:
     for what, statement in attempts(table).items():
         if what != "upsert a new row":
             assert refused(owner, statement) == "42501", what
@@ -144,9 +150,14 @@ _WORDS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUN
 
 
 def test_the_rights_of_the_application_are_these_and_no_more(filled: World) -> None:
-    asked = "SELECT " + ", ".join(f"has_table_privilege(oid, '{word}') AS \"{letter}\"" for letter, word in _WORDS.items())
+    asked = "SELECT " + ", ".join(
+        f"has_table_privilege(oid, '{word}') AS \"{letter}\"" for letter, word in _WORDS.items()
+    )
     found: dict[str, Any] = {}
-    for row in rows(filled, f"{asked}, relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = CAST('public' AS regnamespace)"):
+    for row in rows(
+        filled,
+        f"{asked}, relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = CAST('public' AS regnamespace)",
+    ):
         if not row.relname.startswith("entry_"):
             found[row.relname] = "".join(letter for letter in _WORDS if getattr(row, letter))
     assert found == RIGHTS

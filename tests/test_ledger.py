@@ -9,6 +9,23 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from acts import (
+    Ask,
+    Say,
+    as_superuser,
+    caller,
+    employ,
+    established,
+    law,
+    loaded,
+    raising,
+    ref,
+    rows,
+    running,
+    submitted,
+    until,
+)  # fmt: skip
+from conftest import World
 from sqlalchemy import text
 
 from audit import batch
@@ -19,10 +36,6 @@ from authz.decision import Law, Scene
 from authz.fact import Fact
 from authz.post import PostEnded
 from authz.register import Reads
-from acts import (
-    Ask, Say, as_superuser, caller, employ, established, law, loaded, raising, ref, rows, running, submitted, until,
-)  # fmt: skip
-from conftest import World
 
 
 # --- numbering ------------------------------------------------------------------------------------------------------
@@ -154,7 +167,9 @@ def test_identical_refusals_of_one_batch_share_an_entry_with_their_count(databas
     denied = raising(refusal.NoGrant(missing="grant"))
     with running(database.engine) as ledger:
         employ(ledger, "p-1", "u-640324-lead", "county_admin")
-        acts: list[Act] = [Ask(facts=denied, caller=caller("p-1"), concerns={"household": h}) for h in ("h-1", "h-1", "h-2", "h-1")]
+        acts: list[Act] = [
+            Ask(facts=denied, caller=caller("p-1"), concerns={"household": h}) for h in ("h-1", "h-1", "h-2", "h-1")
+        ]
         outcome = submitted(ledger, acts)
     assert [each.number for each in outcome] == [3, 3, 4, 3]
     assert [(row.household, row.count) for row in rows(database, _COUNTS)] == [("h-1", 3), ("h-2", 1)]
@@ -196,7 +211,9 @@ def test_a_poisoned_act_fails_alone(database: World, what: str) -> None:
 
 # --- idempotency ----------------------------------------------------------------------------------------------------
 def keyed(key: str, asked: str = "1" * 64, **options: Any) -> Ask:
-    return Ask(facts=(established("u-64-lead"),), caller=caller("p-1"), once=Once("p-1", "POST /x", key, asked), **options)
+    return Ask(
+        facts=(established("u-64-lead"),), caller=caller("p-1"), once=Once("p-1", "POST /x", key, asked), **options
+    )
 
 
 def test_a_key_has_one_effect_and_always_the_same_answer(database: World) -> None:
@@ -241,7 +258,11 @@ def test_stopping_finishes_what_waits(database: World) -> None:
 
 def test_event_loops_are_answered_in_the_order_of_their_acts(database: World) -> None:
     async def ask(ledger: Ledger) -> list[Any]:
-        acts = [Ask(facts=(established("u-64-lead"),)), Ask(facts=raising(refusal.Unknown())), Ask(facts=(established("u-64-lead"),))]
+        acts = [
+            Ask(facts=(established("u-64-lead"),)),
+            Ask(facts=raising(refusal.Unknown())),
+            Ask(facts=(established("u-64-lead"),)),
+        ]
         return await ledger.ask(acts)
 
     with running(database.engine) as ledger:

@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from acts import Ask, Say, as_superuser, caller, employ, established, loaded, raising, rows, running, submitted
+from conftest import Server, World
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
@@ -16,8 +18,6 @@ from audit import ledger as ledgers
 from audit import settlement
 from audit.act import Act
 from authz import refusal
-from acts import Ask, Say, as_superuser, caller, employ, established, loaded, raising, rows, running, submitted
-from conftest import Server, World
 
 Fault = Callable[[Connection], None]
 
@@ -63,7 +63,11 @@ def at_commit(world: World, *faults: Fault) -> Iterator[list[Fault]]:
 @pytest.mark.parametrize("faults", [(lost,), (undone,), (lost, undone), (undone, lost), (undone, undone, lost)])
 def test_an_unanswered_commit_is_looked_up_and_has_one_effect(database: World, faults: tuple[Fault, ...]) -> None:
     with running(database.engine) as ledger, at_commit(database, *faults) as left:
-        acts: list[Act] = [Say(facts=(loaded("h-1"),)), Say(facts=raising(refusal.Unknown())), Say(facts=(loaded("h-2"),))]
+        acts: list[Act] = [
+            Say(facts=(loaded("h-1"),)),
+            Say(facts=raising(refusal.Unknown())),
+            Say(facts=(loaded("h-2"),)),
+        ]
         outcome = submitted(ledger, acts)
         again = ledger.record(Say(facts=(loaded("h-3"),)))
     assert [outcome[0].number, outcome[2].number, again.number] == [0, 1, 2]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from acts import Say, as_superuser, law, loaded, rows, running
+from conftest import World
 
 from audit.batch import Clockwatch
 from audit.ledger import QUEUE, Ledger
 from authz import refusal
-from acts import Say, as_superuser, law, loaded, rows, running
-from conftest import World
 
 
 def test_a_clock_behind_the_last_entry_closes_the_service_and_nothing_is_written(database: World) -> None:
@@ -41,7 +41,9 @@ NOON = datetime(2026, 12, 1, 4, tzinfo=UTC)
         ("machine suspended ten minutes", 600, 600, False),
     ],
 )
-def test_a_clock_that_disagrees_with_the_steady_one_is_noticed(what: str, seconds: float, steady: float, closed: bool) -> None:
+def test_a_clock_that_disagrees_with_the_steady_one_is_noticed(
+    what: str, seconds: float, steady: float, closed: bool
+) -> None:
     watch, old = Clockwatch(), NOON - timedelta(days=9)
     assert watch.check(NOON, old, 100.0, 100.01) == NOON
     then = NOON + timedelta(seconds=seconds)
@@ -84,3 +86,29 @@ def test_another_policy_set_on_record_closes_the_service(database: World) -> Non
     as_superuser(database, "INSERT INTO charter (name, value, since) VALUES ('policy', 'x', 0)")
     with running(database.engine) as ledger, pytest.raises(refusal.Closed):
         ledger.record(Say(facts=(loaded("h-1"),)))
+
+
+OBSTACLES = {
+    "the right to write is gone": "REVOKE INSERT ON entry FROM {app}",
+    "the right to the head is gone": "REVOKE UPDATE ON head FROM {app}",
+    "the log has another name": "ALTER TABLE entry RENAME TO entry_before",
+    "the acts are gone": "ALTER TABLE act RENAME TO act_before",
+    "a trigger swallows entries": (
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $m$no$m$; END';"
+        "CREATE TRIGGER swallow BEFORE INSERT ON entry FOR EACH ROW EXECUTE FUNCTION swallow()"
+    ),
+    "the register cannot be written": "REVOKE INSERT ON household FROM {app}",
+}
+
+
+@pytest.mark.parametrize("what", OBSTACLES)
+def test_what_cannot_be_recorded_is_not_allowed(database: World, what: str) -> None:
+    database.intact = False
+    with running(database.engine) as ledger:
+        ledger.record(Say(facts=(loaded("h-1"),)))
+        app = database.engine.url.username
+        as_superuser(database, OBSTACLES[what].format(app=app))
+        with pytest.raises(refusal.Closed):
+            ledger.record(Say(facts=(loaded("h-2"),)))
+    assert rows(database, "SELECT size FROM head")[0].size == 1
+    assert [row.token for row in rows(database, "SELECT token FROM household")] == ["h-1"]

@@ -51,9 +51,15 @@ def said_too_little(path: str, verb: str, operation: dict[str, Any], public: fro
         yield "no token asked"
     if "{" in path and "404" not in operation["responses"]:
         yield "a thing may be absent"
-    if any(CHINESE.search(each.get("description", "")) is None for each in operation["responses"].values() if "$ref" not in each):
+    if any(
+        CHINESE.search(each.get("description", "")) is None
+        for each in operation["responses"].values()
+        if "$ref" not in each
+    ):
         yield "an answer without Chinese words"
-    if re.findall(r"\{(\w+)\}", path) != [each["name"] for each in operation.get("parameters", ()) if each.get("in") == "path"]:
+    if re.findall(r"\{(\w+)\}", path) != [
+        each["name"] for each in operation.get("parameters", ()) if each.get("in") == "path"
+    ]:
         yield "a part of the path is not described"
     if any("example" not in each for each in operation.get("parameters", ()) if each.get("in") == "path"):
         yield "a part of the path has no example"
@@ -126,7 +132,9 @@ def test_every_code_of_every_refusal_is_described() -> None:
     described = {code for status in responses.PROBLEMS for code in responses.codes(status)}
     undescribed = {each.code for each in responses.kinds() if problems.status_of(each) not in (429, 431)} - described
     assert not undescribed
-    assert {each.code for each in responses.kinds()} == set(told["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
+    assert {each.code for each in responses.kinds()} == set(
+        told["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    )
     for status in responses.PROBLEMS:
         answer = told["components"]["responses"][f"Problem{status}"]
         example = answer["content"][problems.MEDIA_TYPE]["example"]

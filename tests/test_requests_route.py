@@ -13,8 +13,10 @@ import worlds
 from conftest import World
 from worlds import ADMIN, APPROVER, AUDITOR, CLERK, COLLECTOR, HANDLER, LEAD, OBSERVER, SIGNATORY, TOWN_ADMIN, Town
 
+from api import pep
+from api.founding import Deed
 from authz.fact import Fact, instant
-from authz.post import PersonRegistered, PostAssigned
+from authz.post import PersonRegistered, PostAssigned, PostEnded
 
 TODAY = datetime.now(UTC).date().isoformat()
 YES = [{"line": 1, "outcome": "approved"}]
@@ -251,6 +253,15 @@ def test_versions(town: Town) -> None:
     assert call(town, number, "decision").status_code == 200
 
 
+def test_an_approver_who_left_since_decides_nothing(town: Town) -> None:
+    number = reach(town, "proposed")
+    post = town.get("/v1/me", APPROVER).json()["post"]
+    ended = PostEnded(person_id=APPROVER, subject=post, valid_until=instant(datetime.now(UTC)), reason="c")
+    town.deployment.ledger.record(Deed(ref=pep.new_ref(), facts=(ended,)))
+    answer = call(town, number, "decision", seen=town.get(f"/v1/requests/{number}", HANDLER).headers["etag"])
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_employed")
+
+
 @pytest.mark.parametrize("more", ["county", "owner", "status", "approved_by", "id", "created_at", "version"])
 def test_mass_assignment(town: Town, more: str) -> None:
     body = town.draft()
@@ -275,3 +286,15 @@ def test_an_idempotent_draft_is_one_request(town: Town) -> None:
     first, again = (town.post("/v1/requests", CLERK, body, idempotency_key="k-1") for _ in range(2))
     assert first.json() == again.json()
     assert len(town.get("/v1/requests", CLERK).json()["items"]) == 1
+
+
+def test_the_largest_request_and_its_largest_answer_fit_into_entries(town: Town) -> None:
+    cells = ["lifted_out.base", "lifted_out.measures", "lifted_out.income", "monitored.base", "monitored.measures", "monitored.income"]
+    operations = ["collect", "update", "verify", "review", "delete", "query", "export"]
+    lines = [town.line(n, worlds.VILLAGE, cells=cells, operations=operations, max_records=10**7) for n in range(1, 101)]
+    number = town.received(*lines)
+    narrow = [{"line": n, "outcome": "narrowed", "scope": {"max_records": 9_999_999}, "reason": "按"} for n in range(1, 101)]
+    answer = town.decided(number, narrow)
+    assert (answer.status_code, len(answer.json()["grants"])) == (200, 100), answer.text
+    lines.append(town.line(101))
+    assert town.post("/v1/requests", CLERK, town.draft(*lines)).status_code == 422

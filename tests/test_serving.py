@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,12 +14,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.cluster import occupants
+from api.embedded import Cluster
 
 PATIENCE = 60
+CODE = re.compile("(?:[0-9A-Z]{5}-){3}[0-9A-Z]{5}")
 MANDATE = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main(sys.argv[1:]))"]
 
 
@@ -29,7 +33,7 @@ def free_port() -> int:
 
 
 @dataclass
-class Service:
+class House:
     """One data folder and port, and the process that serves there, if any."""
 
     folder: Path
@@ -51,7 +55,9 @@ class Service:
         """Start and wait until it is ready; how long that took."""
         began = time.monotonic()
         out = (self.folder / "out").open("w", encoding="utf-8")
-        self.process = subprocess.Popen([*MANDATE, *words], env=self.environ, stdout=out, stderr=out, text=True)
+        self.process = subprocess.Popen(
+            [*MANDATE, *words], env=self.environ, stdout=out, stderr=out, text=True, start_new_session=True
+        )
         out.close()
         while self.get("/readyz")[0] != 200:
             assert self.process.poll() is None, self.said
@@ -59,18 +65,23 @@ class Service:
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def stop(self, number: int = signal.SIGINT) -> int:
-        """Stop by a signal; the exit status."""
+    def stop(self, number: int = signal.SIGINT, *, group: bool = False) -> int:
+        """Stop by a signal, to the whole group as a terminal sends it if asked; the exit status."""
         assert self.process is not None
-        self.process.send_signal(number)
+        (os.killpg if group else os.kill)(self.process.pid, number)
         status = self.process.wait(PATIENCE)
         self.process = None
         return status
 
-    def get(self, path: str) -> tuple[int, dict[str, object]]:
+    def get(self, path: str, token: str | None = None) -> tuple[int, dict[str, Any]]:
+        return self.ask("GET", path, None, token)
+
+    def ask(self, verb: str, path: str, body: Any, token: str | None = None) -> tuple[int, dict[str, Any]]:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request("GET", path)
+            connection.request(verb, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         except OSError:
@@ -89,8 +100,8 @@ class Service:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    found = Service(tmp_path, free_port())
+def service(tmp_path: Path) -> Iterator[House]:
+    found = House(tmp_path, free_port())
     yield found
     if found.process is not None:
         found.process.terminate()
@@ -98,7 +109,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     assert found.left == []
 
 
-def test_a_demo_world_is_served_stopped_and_found_again(service: Service) -> None:
+def test_a_demo_world_is_served_stopped_and_found_again(service: House) -> None:
     service.start("run")
     size = service.get("/readyz")[1]["size"]
     assert all(word in service.said for word in ("p-1002", "mandate token", f"127.0.0.1:{service.port}"))
@@ -117,27 +128,44 @@ def test_a_demo_world_is_served_stopped_and_found_again(service: Service) -> Non
     assert "演示数据" in refused.stderr
 
 
-def test_a_service_shows_its_code_until_somebody_is_admitted(service: Service) -> None:
-    service.start("serve", "--origin", "a.test/log")
-    assert "一次性口令" in service.said
+def test_a_service_shows_its_code_until_somebody_is_admitted(service: House) -> None:
+    words = ("serve", "--origin", "a.test/log")
+    service.start(*words)
+    first = CODE.search(service.said)
+    assert first is not None
     assert "p-1002" not in service.said
     assert service.command("token", "p-1002").returncode == 2
+    assert service.command("token", "--once", "p-1").returncode == 2
+    assert service.stop() == 0
+    service.start(*words)
+    code = CODE.search(service.said)
+    assert code is not None
+    person = {"name": "王建国", "identity_number": "11010519491231002X"}
+    assert service.ask("POST", "/v1/bootstrap", {"code": first[0], **person})[0] == 401
+    assert service.ask("POST", "/v1/bootstrap", {"code": code[0], **person})[0] == 201
+    handed = service.command("token", "--once", "p-1")
+    assert handed.returncode == 0, handed.stderr
+    assert service.get("/v1/me", handed.stdout.strip())[1]["id"] == "p-1"
+    assert service.command("token", "--once", "p-2").returncode == 2
+    assert service.stop() == 0
+    service.start(*words)
+    assert not CODE.search(service.said)
     assert service.stop() == 0
     assert (service.folder / "var/keys/bootstrap.key").exists()
     assert not (service.folder / "var/keys/demo.key").exists()
 
 
-def test_several_workers_share_one_database_and_end_together(service: Service) -> None:
+def test_several_workers_share_one_database_and_end_together(service: House) -> None:
     service.start("run", "--workers", "2")
     assert service.process is not None
     children = _children(service.process.pid)
     assert all(service.get("/readyz")[0] == 200 for _ in range(20))
-    assert service.stop(signal.SIGTERM) == 0
+    assert service.stop(signal.SIGINT, group=True) == 0
     assert not [each for each in children if _alive(each)]
     assert "Traceback" not in service.said
 
 
-def test_a_killed_service_leaves_no_worker_and_starts_again(service: Service) -> None:
+def test_a_killed_service_leaves_no_worker_and_starts_again(service: House) -> None:
     service.start("run", "--workers", "2")
     assert service.process is not None
     workers = [each for each in _children(service.process.pid) if "python" in _name(each)]
@@ -150,7 +178,24 @@ def test_a_killed_service_leaves_no_worker_and_starts_again(service: Service) ->
     assert service.stop() == 0
 
 
-def test_a_taken_port_is_told_before_anything_is_made(service: Service) -> None:
+def test_a_postgresql_of_your_own_is_used(service: House, tmp_path: Path) -> None:
+    own = Cluster(tmp_path / "own")
+    own.start()
+    try:
+        url = own.url()
+        service.start("run", "--database-url", url)
+        assert not (service.folder / "var/postgres").exists()
+        assert service.stop() == 0
+        assert service.command("fsck", "--database-url", url).returncode == 0
+    finally:
+        own.stop()
+    refused = service.command("run", "--database-url", url)
+    assert refused.returncode == 2
+    assert "连接不上数据库" in refused.stderr
+    assert url.split(":")[2].split("@")[0] not in refused.stdout + refused.stderr
+
+
+def test_a_taken_port_is_told_before_anything_is_made(service: House) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", service.port))
         taken.listen()

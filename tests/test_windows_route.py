@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 from conftest import World
 from worlds import (
-    ADMIN, APPROVER, CLERK, COLLECTOR, HANDLER, INCOME, LEAD, OBSERVER, SIGNATORY, TOWN_ADMIN, USUAL, YUHAI, Town,
+    ADMIN,
+    APPROVER,
+    CLERK,
+    COLLECTOR,
+    HANDLER,
+    INCOME,
+    LEAD,
+    OBSERVER,
+    SIGNATORY,
+    TOWN_ADMIN,
+    USUAL,
+    YUHAI,
+    Town,
 )  # fmt: skip
 
 

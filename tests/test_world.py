@@ -6,10 +6,12 @@ from collections import Counter
 from datetime import date
 
 import pytest
+import worlds
 from conftest import World
 from sqlalchemy import text
 
-from api import founding, policies, world
+from api import founding, greeting, handing, policies, stage, world
+from api.database import Database
 from api.settings import Settings
 from api.world_bodies import COUNTY, DEPARTMENTS, bodies, townships, villages
 from api.world_names import AREA, draw
@@ -50,6 +52,18 @@ def test_the_persons_of_the_contract_are_who_they_should_be() -> None:
     assert (by_id["p-2001"].role, by_id["p-2001"].division) == ("village_collector", "640324100201")
 
 
+def test_the_persons_the_console_names_are_there() -> None:
+    by_id = {each.person: each for each in PEOPLE}
+    assert {each[0] for each in greeting.DEMO_PERSONS} <= set(by_id)
+    assert (by_id["p-1226"].division, by_id["p-1226"].role) == ("640324105", "township_admin")
+    for person, role in (
+        (stage.CLERK, "county_clerk"), (stage.SIGNATORY, "county_signatory"), (stage.ADMIN, "county_admin"),
+        (stage.HANDLER, "region_handler"), (stage.APPROVER, "region_approver"), (stage.AUDITOR, "auditor"),
+        (handing.ASKING, "system_admin"),
+    ):  # fmt: skip
+        assert by_id[person].role == role
+
+
 def test_every_post_is_one_its_unit_may_have() -> None:
     kind = {each.id: each for each in BODIES}
     assert len(kind) == len(BODIES)
@@ -83,6 +97,10 @@ def test_households_are_distinct_and_live_in_villages() -> None:
     assert ("h-9f2c", "640324100201", "monitored") in HOUSEHOLDS
 
 
+def store(database: World) -> Database:
+    return Database(None, database.app_url, database.engine)
+
+
 def _counts(database: World) -> dict[str, int]:
     tables = ("person", "unit", "post", "household")
     with database.engine.connect() as connection:
@@ -102,21 +120,21 @@ def test_an_interrupted_first_start_goes_on_where_it_stopped(database: World, st
         if done == stop:
             raise Pulled
 
-    founding.found(database.engine, LAWBOOK, "x.test/log", demo=True)
+    founding.found(store(database), LAWBOOK, "x.test/log", demo=True)
     with pytest.raises(Pulled):
-        world.plant(database.engine, LAW, KEY, pull)
+        world.plant(store(database), LAW, KEY, pull)
     assert _counts(database)["household"] < len(HOUSEHOLDS)
-    assert world.plant(database.engine, LAW, KEY, lambda done, total: None) is True
+    assert world.plant(store(database), LAW, KEY, lambda done, total: None) is True
     found = _counts(database)
     whole = {"person": len(PEOPLE), "unit": len(BODIES), "post": len(PEOPLE), "household": len(HOUSEHOLDS)}
     assert {name: found[name] for name in whole} == whole
-    assert world.plant(database.engine, LAW, KEY, lambda done, total: None) is False
+    assert world.plant(store(database), LAW, KEY, lambda done, total: None) is False
     assert _counts(database) == found
 
 
 def test_the_log_learns_no_name_no_number_no_telephone(database: World) -> None:
-    founding.found(database.engine, LAWBOOK, "x.test/log", demo=True)
-    world.plant(database.engine, LAW, KEY, lambda done, total: None)
+    founding.found(store(database), LAWBOOK, "x.test/log", demo=True)
+    world.plant(store(database), LAW, KEY, lambda done, total: None)
     with database.engine.connect() as connection:
         logged = b"\n".join(bytes(each) for each in connection.execute(text("SELECT bytes FROM entry")).scalars())
         kept = connection.execute(text("SELECT count(*) FROM vault")).scalar_one()
@@ -126,3 +144,13 @@ def test_the_log_learns_no_name_no_number_no_telephone(database: World) -> None:
         assert each.phone.encode() not in logged
     names = {draw(holder.person).name for holder in PEOPLE}
     assert not [name for name in names if f'"{name}"'.encode() in logged]
+
+
+def test_the_small_world_of_the_tests_makes_the_whole_trip(database: World) -> None:
+    with worlds.Town(database) as town:
+        grant = town.granted(town.line(), town.line(2, worlds.WANGTUAN))[0]
+        village = town.delegated(grant)
+        answer = town.post("/v1/edits", worlds.COLLECTOR, town.edit())
+        assert (answer.status_code, answer.json()["chain"]) == (201, [grant, village])
+        far = town.post("/v1/edits", worlds.FAR_COLLECTOR, town.edit(household="h-far", division=worlds.FAR_VILLAGE))
+        assert (far.status_code, far.json()["code"]) == (403, "no_grant")

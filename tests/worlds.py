@@ -20,6 +20,7 @@ from conftest import World
 from starlette.testclient import TestClient
 
 from api import founding
+from api.app import create_app
 from api.database import Database
 from api.founding import Deed
 from api.settings import Settings
@@ -31,11 +32,6 @@ REGION, CITY, COUNTY = "64", "6403", "640324"
 YUHAI, WANGTUAN = "640324100", "640324105"
 VILLAGE, OTHER_VILLAGE, FAR_VILLAGE = "640324100201", "640324100202", "640324105200"
 LEAD, CITY_LEAD, REGION_LEAD = "u-640324-lead", "u-6403-lead", "u-64-lead"
-
-try:
-    from api.app import create_app
-except ImportError:  # until every router is there: those that are
-    from unfinished import create_app  # type: ignore[no-redef]
 
 CLERK, SIGNATORY, ADMIN, ADMIN_B = "p-1002", "p-1003", "p-1004", "p-1005"
 HANDLER, APPROVER, OBSERVER = "p-1011", "p-1012", "p-1021"
@@ -100,12 +96,12 @@ class Town:
         self.folder = tempfile.TemporaryDirectory(prefix="mandate-keys-")
         self.settings = Settings.read({"MANDATE_DATA": self.folder.name, "MANDATE_ORIGIN": "mandate.test/log"})
         lawbook = founding.read_lawbook(self.settings.policies)
-        founding.found(database.engine, lawbook, "mandate.test/log", demo=True)
+        store = Database(database.owner_url, database.app_url, database.engine)
+        founding.found(store, lawbook, "mandate.test/log", demo=True)
         told = (*(facts() if world else ()), *more)
         if told:
-            founding.record(database.engine, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=told)])
+            founding.record(store, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=told)])
         self.signer = founding.signer(self.settings.keys, founding.DEMO)
-        store = Database(database.owner_url, database.app_url, database.engine)
         self.deployment = founding.deploy(self.settings, store, lawbook, demo=True)
         self.app = create_app(self.deployment)
         self.client = TestClient(self.app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False)

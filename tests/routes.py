@@ -1,0 +1,196 @@
+"""Every route of an application, present and future: its URL on a small world, its example body, and what an answer owes.
+
+`Round` asks the routes one after the other and gathers complaints, so that a checker can itself be checked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import worlds
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import boundary, problems, responses
+from api.app import PUBLIC
+from authz.refusal import Refusal
+
+JSON = "application/json"
+NOWHERE = "1"
+HEADERS = [name.decode() for name, _ in (*boundary.ALWAYS, *boundary.UNLESS_SET)] + ["x-request-id"]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation of `openapi.json`."""
+
+    verb: str
+    path: str
+    operation: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.verb.upper()} {self.path}"
+
+    @property
+    def writes(self) -> bool:
+        return self.verb in ("post", "put")
+
+    @property
+    def public(self) -> bool:
+        return self.path in PUBLIC
+
+    def example(self) -> tuple[str | None, Any]:
+        """Media type and example of the body, from the description itself."""
+        for kind, content in self.operation.get("requestBody", {}).get("content", {}).items():
+            if "example" in content:
+                return kind, content["example"]
+        return None, None
+
+
+def routes(app: Any) -> list[Route]:
+    app.openapi_schema = None
+    return [Route(verb, path, operation) for path, verb, operation in responses.operations(app.openapi())]
+
+
+@dataclass
+class Things:
+    """Something of each kind that paths name, so that a refusal is about the caller and not about an empty world."""
+
+    request: int = 1
+    grant: int = 1
+    window: int = 1
+    post: int = 1
+    edit: int = 1
+    sha256: str = "0" * 64
+
+    @staticmethod
+    def on(town: worlds.Town) -> Things:
+        grant = town.granted()[0]
+        town.delegated(grant)
+        now = datetime.now(UTC)
+        wish = {
+            "notice": {"title": "关于统一开放帮扶措施核准的通知", "issuer": "自治区", "dated": now.date().isoformat()},
+            "division": "64", "cells": ["lifted_out.measures"], "operations": ["update"], "data_year": now.year,
+            "from": now.isoformat(), "until": (now + timedelta(days=9)).isoformat(),
+        }  # fmt: skip
+        window = town.post("/v1/windows", worlds.APPROVER, wish)
+        edit = town.post("/v1/edits", worlds.COLLECTOR, town.edit())
+        post = town.get(f"/v1/people/{worlds.OFFICER}", worlds.SYSTEM_ADMIN).json()["posts"][0]
+        found = [answer.json()["entry"] for answer in (window, edit) if answer.status_code == 201]
+        assert len(found) == 2, (window.text, edit.text)
+        return Things(town.received(), grant, found[0], post["post"], found[1], town.paper())
+
+    def url(self, path: str) -> str:
+        """The path with its parts filled in; a kind of thing nobody made here is one that does not exist."""
+        kinds = {
+            "requests": self.request, "grants": self.grant, "windows": self.window, "posts": self.post,
+            "people": worlds.OFFICER, "entries": self.edit, "attributions": self.edit, "attachments": self.sha256,
+            "divisions": worlds.COUNTY, "households": "h-monitored",
+        }  # fmt: skip
+
+        def filled(match: re.Match[str]) -> str:
+            return f"{match[1]}/{kinds.get(match[1], NOWHERE)}"
+
+        return re.sub(r"([a-z]+)/\{\w+\}", filled, path)
+
+
+@dataclass
+class Round:
+    """A walk over the routes of a town. Every answer is looked at; what is wrong is gathered in `complaints`."""
+
+    town: worlds.Town
+    things: Things
+    complaints: list[str] = field(default_factory=list)
+    only: str = ""
+    """Walk only where this stands in the path."""
+
+    @property
+    def routes(self) -> list[Route]:
+        return [route for route in routes(self.town.app) if self.only in route.path]
+
+    def complain(self, route: object, because: str) -> None:
+        self.complaints.append(f"{route}: {because}")
+
+    def ask(
+        self, route: Route, token: str | None, body: Any = None, verb: str | None = None, match: str | None = '"1"'
+    ) -> Any:
+        """Ask with the example of the description, or with another body of the same kind."""
+        kind, example = route.example()
+        body = example if body is None else body
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if match is not None and route.writes:
+            headers["If-Match"] = match
+        content = b""
+        if kind is not None:
+            headers["Content-Type"] = kind
+            content = json.dumps(body, ensure_ascii=False).encode() if kind == JSON else str(body).encode()
+        answer = self.town.client.request(
+            verb or route.verb.upper(), self.things.url(route.path), headers=headers, content=content
+        )
+        for each in owed(answer):
+            self.complain(route, each)
+        return answer
+
+    def last_decision(self) -> str | None:
+        with self.town.deployment.database.engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT decision FROM entry ORDER BY number DESC LIMIT 1").scalar_one()
+        return str(found) if found is not None else None
+
+
+def owed(answer: Any) -> Iterator[str]:
+    """What every answer owes and this one lacks."""
+    if answer.status_code >= 500 and answer.status_code != 503:
+        yield f"answered {answer.status_code}"
+    missing = [name for name in HEADERS if name not in answer.headers]
+    if missing:
+        yield f"lacks the headers {missing}"
+    if answer.status_code < 400 or not answer.content:
+        return
+    if answer.headers.get("content-type") != problems.MEDIA_TYPE:
+        yield "is no problem"
+    elif not {"type", "title", "status", "detail", "code"} <= answer.json().keys():
+        yield "is no whole problem"
+    elif answer.json()["status"] != answer.status_code:
+        yield "says another status than it has"
+
+
+def objects(example: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of each object inside an example."""
+    if isinstance(example, dict):
+        yield place
+    for key, each in (
+        example.items() if isinstance(example, dict) else enumerate(example) if isinstance(example, list) else ()
+    ):
+        yield from objects(each, (*place, key))
+
+
+# --- routes as nobody should write them ---------------------------------------------------------------------------
+def careless(
+    verb: str, path: str, answer: Callable[[bytes], Response], example: Any = None, *, hidden: bool = False
+) -> APIRouter:
+    """A route as nobody should write it."""
+    router = APIRouter()
+
+    async def route(request: Request) -> Response:
+        return answer(await request.body())
+
+    body = {} if example is None else {"requestBody": {"content": {JSON: {"schema": {}, "example": example}}}}
+    router.add_api_route(path, route, methods=[verb], openapi_extra=body, include_in_schema=not hidden)
+    return router
+
+
+def told(status: int, body: bytes = b"{}", kind: str = JSON) -> Callable[[bytes], Response]:
+    return lambda given: Response(body, status, media_type=kind)
+
+
+def refused(fault: Refusal) -> Callable[[bytes], Response]:
+    def answer(given: bytes) -> Response:
+        raise fault
+
+    return answer

@@ -1,0 +1,65 @@
+"""Transfers over HTTP (scenario 4): one act ends the old post, rests what was made out to the person, begins the new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conftest import World
+from worlds import (
+    ADMIN,
+    AUDITOR,
+    CLERK,
+    COLLECTOR,
+    FAR_COLLECTOR,
+    GRID_WORKER,
+    OTHER_VILLAGE,
+    SYSTEM_ADMIN,
+    TOWN_ADMIN,
+    VILLAGE,
+    Town,
+)  # fmt: skip
+
+
+def wish(town: Town, **more: Any) -> dict[str, Any]:
+    post = town.get(f"/v1/people/{COLLECTOR}", ADMIN).json()["posts"][0]["post"]
+    return {
+        "person": COLLECTOR, "from_post": post, "unit": f"u-{OTHER_VILLAGE}-village", "role": "first_secretary",
+        "reason": "工作调动", "successor": GRID_WORKER,
+    } | more  # fmt: skip
+
+
+def test_scenario_4_a_transfer_leaves_authority_behind(database: World) -> None:
+    with Town(database) as town:
+        (root,) = town.granted()
+        own, unit = town.delegated(root, holder=COLLECTOR), town.delegated(root)
+        assert town.post("/v1/edits", COLLECTOR, town.edit()).status_code == 201
+        answer = town.post("/v1/transfers", ADMIN, wish(town))
+        told = answer.json()
+        assert (answer.status_code, told["suspended"], told["successor"]) == (201, [own], GRID_WORKER)
+        assert len(told["entries"]) == 4
+        refused = town.post("/v1/edits", COLLECTOR, town.edit())
+        assert (refused.status_code, refused.json()["code"]) == (403, "no_grant")
+        states = {each["id"]: each["state"] for each in town.get("/v1/grants", ADMIN).json()["items"]}
+        assert (states[own], states[unit], states[root]) == ("suspended", "live", "live")
+        (mine,) = (each for each in town.get("/v1/me", COLLECTOR).json()["posts"] if each["live"])
+        assert (mine["post"], mine["role"]) == (told["post"], "first_secretary")
+        again = town.post("/v1/transfers", ADMIN, wish(town, role="village_collector"))
+        assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
+
+
+def test_a_transfer_is_judged_as_an_end_and_an_appointment(database: World) -> None:
+    with Town(database) as town:
+        for change, by, status, code in (
+            ({}, CLERK, 403, "no_role"), ({}, AUDITOR, 403, "no_role"), ({}, TOWN_ADMIN, 403, "no_role"),
+            ({}, FAR_COLLECTOR, 403, "no_role"), ({"role": "county_admin", "unit": "u-640324-lead"}, ADMIN, 403, "no_role"),
+            ({"role": "township_admin"}, ADMIN, 422, "unfit_holder"), ({"successor": COLLECTOR}, ADMIN, 422, "unfit_holder"),
+            ({"successor": "p-404"}, ADMIN, 422, "unfit_holder"), ({"person": GRID_WORKER}, ADMIN, 422, "unfit_holder"),
+            ({"unit": "u-640324101-township"}, ADMIN, 422, "unfit_holder"), ({"from_post": 10**6}, ADMIN, 404, "unknown"),
+            ({"from": "x"}, ADMIN, 422, "misshapen"),
+        ):  # fmt: skip
+            answer = town.post("/v1/transfers", by, wish(town, **change))
+            assert (answer.status_code, answer.json()["code"]) == (status, code), (change, by)
+        assert (
+            town.get(f"/v1/people?role=village_collector&division={VILLAGE}", SYSTEM_ADMIN).json()["items"][0]["id"]
+            == COLLECTOR
+        )
