@@ -6,13 +6,16 @@ RFC 9457) is added here in one place, so that a new route is described in full b
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import problems
+from api.words import HEADERS, PARTS, QUERIES, TAGS
 from authz import refusal
 from authz.refusal import Refusal
 
@@ -31,34 +34,14 @@ PROBLEMS: Mapping[int, Refusal] = {
     503: refusal.Closed(),
 }
 """One example per status; the codes of a status are listed beside it."""
+ANSWERS: Mapping[str, Any] = json.loads(Path(__file__).with_name("answers.json").read_text(encoding="utf-8"))
+"""An example of the answer that went well, by operation; tests compare their members with real answers."""
 RECORDED_EXAMPLE = 17
 VERSIONLESS = ("/delegations", "/objection", "/notes", "/tokens/revocation")
 """Sub-paths that make something new beside a thing: they need no If-Match."""
 PAPERLESS = frozenset({"/v1/bootstrap"})
 """Writes that keep no answer under an Idempotency-Key."""
 
-TAGS = {
-    "attachments": "书面申请", "requests": "书面申请", "windows": "统一授权窗口", "grants": "授权与转授", "edits": "数据操作",
-    "entries": "记录查询", "responsibility": "记录查询", "me": "本人", "people": "人员与岗位", "posts": "人员与岗位",
-    "units": "人员与岗位", "divisions": "区划与期限", "deadline": "区划与期限", "households": "农户", "bootstrap": "运行",
-    "healthz": "运行", "readyz": "运行", "metrics": "运行",
-}  # fmt: skip
-PARTS: Mapping[str, tuple[str, str]] = {
-    "id": ("编号：事项以产生它的记录号为编号，人员形如 p-1002", "17"),
-    "entry": ("记录号", "17"),
-    "sha256": ("附件的 SHA-256 值", "0" * 64),
-    "token": ("户编号", "h-9f2c"),
-    "code": ("行政区划代码", "640324"),
-}
-HEADERS: Mapping[str, tuple[str, str]] = {
-    "Mandate-Post": ("以哪个岗位办理（岗位编号）；有多个在任岗位时必填", "12"),
-    "Mandate-Device": ("设备编号，随记录留存", "device-1"),
-    "Mandate-Purpose": ("办理用途（百分号编码的文字），只留摘要", "%E5%B9%B4%E5%BA%A6%E6%A0%B8%E6%9F%A5"),
-    "Mandate-On-Behalf-Of": ("代何系统或何人提交，随记录留存", "county-system"),
-    "Idempotency-Key": ("幂等键：同一人同一接口 24 小时内重复提交只办理一次", "2026-12-02-0001"),
-    "If-Match": ("所见的事项版本，即查询时答复的 ETag", '"17"'),
-    "At-Least": ("不得从此日志位置之前作答", "17"),
-}
 _CALLER = ("Mandate-Post", "Mandate-Device", "Mandate-Purpose", "Mandate-On-Behalf-Of")
 
 
@@ -133,19 +116,23 @@ def _complete(path: str, verb: str, operation: dict[str, Any], *, open_: bool) -
     answers = {status: each for status, each in operation["responses"].items() if status[0] == "2"}
     for status, each in answers.items():
         _success(each, verb, status)
+        if operation["operationId"] in ANSWERS:
+            each["content"]["application/json"]["example"] = ANSWERS[operation["operationId"]]
     for number in statuses(path, verb, open_=open_):
         answers[str(number)] = {"$ref": f"#/components/responses/{_name(number)}"}
     operation["responses"] = answers
 
 
 def _parts(operation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The parameters a route declares; those in the path get their words."""
+    """The parameters a route declares; those of path and query get their words."""
     found = []
     for each in operation.get("parameters", ()):
         kept = {name: value for name, value in each.items() if name != "schema"}
         schema = _inlined(each["schema"])
         if each["in"] == "path" and each["name"] in PARTS:
             kept["description"], kept["example"] = PARTS[each["name"]]
+        if each["in"] == "query" and each["name"] in QUERIES:
+            kept["description"] = QUERIES[each["name"]]
         found.append(kept | {"schema": schema})
     return found
 

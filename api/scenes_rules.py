@@ -108,7 +108,7 @@ def deadline(stage: Stage) -> None:
     for start, division, end, provisional in DEADLINES:
         told = stage.look(CLERK, f"/v1/deadline?from={start}&days=20" + (f"&division={division}" if division else ""))
         stage.equal(f"{start} 起 20 个工作日（{'同心县' if division else '全国'}）", told["date"], end)
-        stage.equal("  是否暂定", told["provisional"], provisional)
+        stage.equal("其中是否暂定", told["provisional"], provisional)
     raise NotYet("以上推算已可用；放假通知公布后导入并重算，需要日历更新功能（POST /v1/calendars）")
 
 

@@ -81,7 +81,7 @@ class Stage:
         """Check one fact of an answer, and say it."""
         if found != wanted:
             raise Mismatch(f"{what}应为 {wanted}，实为 {found}")
-        self.say(f"  ✓ {what}：{found}")
+        self.say(f"  ✓ {what}：{found if not isinstance(found, bool) else '是' if found else '否'}")
 
     def person(self, unit: str, role: str, name: str) -> str:
         """The first person of a unit in a role, called by this name from here on."""

@@ -101,13 +101,11 @@ class Ledger:
         """Submit acts from an event loop and wait for all; the outcome of each, or the exception that is its outcome."""
         members = self.submit(acts, asyncio.get_running_loop())
         futures = [each.future for each in members if isinstance(each.future, asyncio.Future)]
-        _, late = await asyncio.wait(futures, timeout=self.patience * 2)
-        if late:
-            for each in members:
-                each.deadline = 0
-                each.future.cancel()
-            raise Closed(_UNSURE)
-        return [each.exception() or each.result() for each in futures]
+        alarm = asyncio.get_running_loop().call_later(self.patience * 2, _give_up, members)
+        try:
+            return [await _outcome(each) for each in futures]
+        finally:
+            alarm.cancel()
 
     def _run(self) -> None:
         while True:
@@ -219,6 +217,21 @@ def _answer(outcomes: list[tuple[Member, Recorded | Exception]]) -> None:
     for loop, mine in by_loop.items():
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits there any more
             loop.call_soon_threadsafe(_tell_all, mine)
+
+
+async def _outcome(future: asyncio.Future[Recorded]) -> Recorded | BaseException:
+    try:
+        return await future
+    except Exception as error:
+        return error
+
+
+def _give_up(members: list[Member]) -> None:
+    """Those still waiting are told that the outcome is not known; whoever has not begun never will."""
+    for each in members:
+        each.deadline = 0
+        if not each.future.done():
+            each.future.set_exception(Closed(_UNSURE))
 
 
 def _tell_all(outcomes: list[tuple[Member, Recorded | Exception]]) -> None:

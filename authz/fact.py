@@ -77,14 +77,22 @@ class Fact:
     authority: ClassVar[bool] = True
     """Whether acts behind this one must be judged on a fresh read of the register."""
     _hints: ClassVar[dict[str, Any]]
+    _names: ClassVar[frozenset[str]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.kind = cls.__name__
         if KINDS.setdefault(cls.kind, cls) is not cls and KINDS[cls.kind].__module__ != cls.__module__:
             raise TypeError(f"two facts are named {cls.kind}")
-        dataclass(frozen=True, kw_only=True)(cls)
+        dataclass(frozen=True, kw_only=True, init=False)(cls)
+        cls._names = frozenset(each.name for each in dataclasses.fields(typing.cast(Any, cls)))
         KINDS[cls.kind] = cls
+
+    def __init__(self, **told: Any) -> None:
+        # Written out because a frozen dataclass sets its members one by one, and a fact of an edit has thirty-four.
+        if told.keys() != self._names:
+            raise TypeError(f"{self.kind} takes exactly {', '.join(sorted(self._names))}")
+        self.__dict__.update(told)
 
     def plain(self) -> dict[str, Any]:
         """The fact as the JSON object that is stored, tuples as lists."""

@@ -10,6 +10,7 @@ An act names what it needs as `Reads`; `fetch` answers the union of many acts wi
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -28,7 +29,6 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
-    bindparam,
     func,
     select,
     text,
@@ -286,14 +286,19 @@ def _flush(connection: Connection, group: Collection[tuple[int, Put]]) -> None:
         return
     table = VERSIONED[next(iter(group))[1].table]
     names = _names(table)
-    ends = [{"n": number, **{f"k_{k}": v for k, v in zip(names, put.key, strict=True)}} for number, put in group if not put.first]  # fmt: skip
-    matched = [table.c[name] == bindparam(f"k_{name}") for name in names]
-    if ends:
-        connection.execute(table.update().where(table.c.ended.is_(None), *matched).values(ended=bindparam("n")), ends)
-    # One statement takes rows of one shape only; of another, columns would be lost without a word.
-    shapes: defaultdict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
-    for number, put in group:
-        row = {**put.values, **dict(zip(names, put.key, strict=True)), "since": number}
-        shapes[frozenset(row)].append(row)
-    for rows in shapes.values():
-        connection.execute(table.insert(), rows)
+    rows = [{**put.values, **dict(zip(names, put.key, strict=True)), "since": number} for number, put in group]
+    ends = [row for row, (_, put) in zip(rows, group, strict=True) if not put.first]
+    for statement, given in zip(_folding(table.name), (ends, rows), strict=True):
+        if given:
+            connection.execute(statement, {"rows": json.dumps(given, ensure_ascii=False, default=datetime.isoformat)})
+
+
+@cache
+def _folding(name: str) -> tuple[TextClause, TextClause]:
+    """End versions, and write new ones: one statement for any number of rows, which PostgreSQL reads from JSON."""
+    table = VERSIONED[name]
+    keys = " AND ".join(f'old."{key}" = new."{key}"' for key in _names(table))
+    columns = ", ".join(f'"{each.name}"' for each in table.c if each.name != "ended")
+    source = f"jsonb_populate_recordset(CAST(NULL AS {name}), CAST(:rows AS jsonb)) AS new"
+    end = f"UPDATE {name} AS old SET ended = new.since FROM {source} WHERE old.ended IS NULL AND {keys}"  # noqa: S608
+    return text(end), text(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {source}")  # noqa: S608

@@ -59,6 +59,7 @@ def measured(port: int, villages: list[Village], tokens: dict[str, str]) -> list
     """Ceiling, single edits and batches."""
     with echo() as other:
         ceiling = asyncio.run(load.run(other, itertools.repeat(load.post("/", "x", b"{}")), CONNECTIONS, SECONDS))
+    asyncio.run(load.run(port, batches(villages, tokens), 2, 3))
     single = asyncio.run(load.run(port, singles(villages, tokens), CONNECTIONS, SECONDS))
     quiet = asyncio.run(load.run(port, singles(villages, tokens), 1, SECONDS / 2))
     batch = asyncio.run(load.run(port, batches(villages, tokens), 2, SECONDS))
@@ -77,9 +78,9 @@ def measured(port: int, villages: list[Village], tokens: dict[str, str]) -> list
 
 
 def edit(village: Village, number: int) -> dict[str, object]:
-    """One quarterly income; a thousand households per village."""
+    """One quarterly income; fifty households per village, as in the demo world, so that few are met for the first time."""
     return {
-        "household": f"h-b{village.code[6:]}-{number % 1000}", "member": "m-1", "division": village.code,
+        "household": f"h-b{village.code[6:]}-{number % 50}", "member": "m-1", "division": village.code,
         "cell": "monitored.income", "operation": "update", "data_year": time.localtime().tm_year, "quarter": 4, "channel": "APP",
         "responsibility": {"collected_by": village.collector},
         "changes": [{"field": "wage_income", "before": 1_200_000, "after": 1_350_000 + number}],

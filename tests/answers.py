@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import worlds
-from routes import Route, Round, Things, routes
+from routes import Round, Route, Things, routes
 
 REASON = {"reason": "工作安排调整"}
 Seen = dict[str, list[dict[str, Any]]]
@@ -69,7 +69,9 @@ def _request_steps(town: worlds.Town) -> None:
     _done(town.decided(number, [{"line": 1, "outcome": "approved"}]))
     scan = {"attachments": [town.paper(handler, worlds.PAPER + b"\n")]}
     thing = f"/v1/requests/{number}"
-    assert any(town.change(f"{thing}/decision/scan", who, scan, thing=thing).is_success for who in (worlds.APPROVER, handler))
+    assert any(
+        town.change(f"{thing}/decision/scan", who, scan, thing=thing).is_success for who in (worlds.APPROVER, handler)
+    )
 
 
 def _grant_steps(town: worlds.Town, things: Things) -> None:
@@ -94,6 +96,12 @@ def _people_steps(town: worlds.Town) -> None:
     post = _done(town.post("/v1/posts", admin, body))["id"]
     _done(town.change(f"/v1/posts/{post}/end", admin, REASON, thing=f"/v1/posts/{post}"))
     _done(town.post(f"/v1/people/{person}/tokens/revocation", admin, REASON))
+    held = _done(town.get(f"/v1/people/{worlds.OTHER_COLLECTOR}", admin))["posts"][0]["post"]
+    body = {
+        "person": worlds.OTHER_COLLECTOR, "from_post": held, "unit": "u-640324100-township", "role": "township_reviewer",
+        "successor": worlds.OTHER_GRID, **REASON,
+    }  # fmt: skip
+    _done(town.post("/v1/transfers", worlds.ADMIN, body))
     line = b'{"token":"h-new","division":"640324100201","population":"monitored"}'
     _done(town.post("/v1/households", worlds.ADMIN, line, content_type="application/x-ndjson"))
     house = "/v1/households/h-new"

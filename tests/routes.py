@@ -45,6 +45,10 @@ class Route:
     def public(self) -> bool:
         return self.path in PUBLIC
 
+    def takes(self, header: str) -> bool:
+        """Whether the description names this header."""
+        return {"$ref": f"#/components/parameters/{header}"} in self.operation.get("parameters", ())
+
     def example(self) -> tuple[str | None, Any]:
         """Media type and example of the body, from the description itself."""
         for kind, content in self.operation.get("requestBody", {}).get("content", {}).items():
@@ -118,14 +122,17 @@ class Round:
         self.complaints.append(f"{route}: {because}")
 
     def ask(
-        self, route: Route, token: str | None, body: Any = None, verb: str | None = None, match: str | None = '"1"'
-    ) -> Any:
+        self, route: Route, token: str | None, body: Any = None, verb: str | None = None, match: str | None = '"1"',
+        key: str | None = None,
+    ) -> Any:  # fmt: skip
         """Ask with the example of the description, or with another body of the same kind."""
         kind, example = route.example()
         body = example if body is None else body
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if match is not None and route.writes:
             headers["If-Match"] = match
+        if key is not None:
+            headers["Idempotency-Key"] = key
         content = b""
         if kind is not None:
             headers["Content-Type"] = kind

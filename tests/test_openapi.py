@@ -63,8 +63,13 @@ def said_too_little(path: str, verb: str, operation: dict[str, Any], public: fro
         yield "a part of the path is not described"
     if any("example" not in each for each in operation.get("parameters", ()) if each.get("in") == "path"):
         yield "a part of the path has no example"
-    if verb == "get" or path in BODILESS:
-        return
+    if any(not CHINESE.search(each.get("description", "")) for each in operation.get("parameters", ()) if "in" in each):
+        yield "a parameter without Chinese words"
+    if verb != "get" and path not in BODILESS:
+        yield from body_says_too_little(operation)
+
+
+def body_says_too_little(operation: dict[str, Any]) -> Iterator[str]:
     contents = operation.get("requestBody", {}).get("content", {})
     if not contents or not all(each.get("schema") for each in contents.values()):
         yield "no body"
@@ -147,6 +152,7 @@ def test_every_code_of_every_refusal_is_described() -> None:
     [
         ("no Chinese summary", lambda one: one.update(summary="Draft")),
         ("no Chinese summary", lambda one: one.pop("summary")),
+        ("a parameter without Chinese words", lambda one: one["parameters"].append({"name": "x", "in": "query"})),
         ("no body", lambda one: one.pop("requestBody")),
         ("no example of its body", lambda one: one["requestBody"]["content"]["application/json"].pop("example")),
         ("no word of the usual problems", lambda one: one["responses"].pop("403")),

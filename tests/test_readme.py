@@ -22,7 +22,13 @@ from api import cli, scenes, settings, world_bodies, world_people
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 READMES = (ENGLISH, CHINESE)
-DOCUMENTS = (*READMES, "CHANGELOG.md", "docs/formats.md", "policies/divisions/README.md", "policies/calendars/README.md")
+DOCUMENTS = (
+    *READMES,
+    "CHANGELOG.md",
+    "docs/formats.md",
+    "policies/divisions/README.md",
+    "policies/calendars/README.md",
+)
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 SECTIONS = {
     "What it is": "这是什么", "Run it": "怎么用起来", "For whom": "谁用它做什么", "Ten scenarios": "十个场景",
@@ -161,7 +167,11 @@ def test_the_numbers_are_those_of_the_data(what: str) -> None:
 
 
 def test_the_clauses_are_those_the_policies_cite() -> None:
-    cited = {each for file in (ROOT / "policies").glob("*.*") for each in re.findall(r"\bS\d\d\b", file.read_text(encoding="utf-8"))}
+    cited = {
+        each
+        for file in (ROOT / "policies").glob("*.*")
+        for each in re.findall(r"\bS\d\d\b", file.read_text(encoding="utf-8"))
+    }
     assert cited <= {f"S{n:02}" for n in range(1, 53)}
     assert "S01 to S52" in text(ENGLISH)
     assert "S01 至 S52" in text(CHINESE)
@@ -256,4 +266,9 @@ def test_decisions_are_numbered_without_gaps() -> None:
 def test_a_decision_says_why(page: Path) -> None:
     written = page.read_text(encoding="utf-8")
     assert written.startswith(f"# {page.name[:4]} ")
-    assert re.findall(r"^\*\*(\w+)\.\*\* \S", written, re.MULTILINE) == ["Context", "Decision", "Consequences", "Alternatives"]
+    assert re.findall(r"^\*\*(\w+)\.\*\* \S", written, re.MULTILINE) == [
+        "Context",
+        "Decision",
+        "Consequences",
+        "Alternatives",
+    ]

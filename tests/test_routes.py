@@ -185,8 +185,7 @@ def _with(example: Any, place: tuple[Any, ...]) -> Any:
 def versions(walk: Round) -> list[str]:
     """No change of a thing without If-Match, or with that of another version, by whomever."""
     for route in walk.routes:
-        names = [each.get("$ref", "") for each in route.operation.get("parameters", ())]
-        if "#/components/parameters/If-Match" not in names:
+        if not route.takes("If-Match"):
             continue
         for match in (None, '"999999"', "*", 'W/"1"'):
             told = [walk.ask(route, walk.town.token(person), match=match) for person in EVERYBODY]
@@ -197,8 +196,22 @@ def versions(walk: Round) -> list[str]:
     return walk.complaints
 
 
+def keys(walk: Round) -> list[str]:
+    """A key of the wrong form is refused by every route that keeps answers under one, before anything is done."""
+    before = walk.town.size()
+    for route in walk.routes:
+        if not route.takes("Idempotency-Key"):
+            continue
+        told = [walk.ask(route, walk.town.token(person), key="two words") for person in EVERYBODY]
+        if any(each.is_success for each in told) or "unknown_key" not in {each.json()["code"] for each in told}:
+            walk.complain(route, "took a key of the wrong form")
+    if walk.town.size() != before:
+        walk.complain("all", "something was recorded under a key of the wrong form")
+    return walk.complaints
+
+
 # --- the promises, and that each walk notices a breach --------------------------------------------------------------
-WALKS: tuple[Walk, ...] = (strangers, ghosts, left_posts, auditors, readers, wrong_verbs, unseen_fields, versions)
+WALKS: tuple[Walk, ...] = (strangers, ghosts, left_posts, auditors, readers, wrong_verbs, unseen_fields, versions, keys)
 
 
 @pytest.mark.parametrize("promise", WALKS, ids=lambda each: each.__name__)
@@ -255,6 +268,7 @@ BREACHES: tuple[tuple[Walk, APIRouter, str], ...] = (
     (unseen_fields, routes.careless("POST", "/v1/careless", ECHO, {"a": 1}), "echoes what it refused"),
     (unseen_fields, routes.careless("POST", "/v1/careless", routes.refused(refusal.NoRole()), {}), "nobody got so far"),
     (versions, routes.careless("POST", "/v1/careless/{id}", DONE), "changed something of version None"),
+    (keys, routes.careless("POST", "/v1/careless", DONE), "took a key of the wrong form"),
 )
 
 
