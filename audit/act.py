@@ -58,7 +58,7 @@ class Once:
     request: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
     """What became of an act. `number` is its first entry (null if nothing was recorded), `size` the log after it.
 

@@ -48,7 +48,7 @@ class Envelope:
     purpose: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """Number (RFC 6962 leaf index from 0), instant, act reference (32 hex digits), envelope and fact."""
 

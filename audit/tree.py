@@ -11,20 +11,28 @@ all the writer ever reads.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+Hashing = Callable[[bytes], Any]
+"""A hash function of 32 bytes, called as those of hashlib are."""
+SHA256: Hashing = hashlib.sha256
 EMPTY = hashlib.sha256(b"").digest()
+TILE = 8
+"""Levels in a tile (C2SP tlog-tiles): 256 hashes wide. Nodes are stored where one tile ends and the next begins."""
+Node = tuple[int, int, bytes]
+"""Level, index and hash of a completed perfect subtree."""
 
 
-def leaf(content: bytes) -> bytes:
+def leaf(content: bytes, hashing: Hashing = SHA256) -> bytes:
     """The leaf hash of an entry's canonical bytes: 32 bytes."""
-    return hashlib.sha256(b"\x00" + content).digest()
+    return bytes(hashing(b"\x00" + content).digest())
 
 
-def node(left: bytes, right: bytes) -> bytes:
+def node(left: bytes, right: bytes, hashing: Hashing = SHA256) -> bytes:
     """The hash of an inner node: 32 bytes."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return bytes(hashing(b"\x01" + left + right).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +61,34 @@ class Edge:
 
     def extend(self, leaves: Iterable[bytes]) -> Edge:
         """The edge after these leaf hashes."""
+        return self.grow(leaves)[0]
+
+    def grow(self, leaves: Iterable[bytes], hashing: Hashing = SHA256) -> tuple[Edge, list[Node]]:
+        """The edge after these leaf hashes, and the subtrees that became whole where a tile ends."""
         size, hashes = self.size, list(self.hashes)
+        whole: list[Node] = []
         for each in leaves:
-            carry, rest = each, size
+            carry, rest, level = each, size, 0
             while rest & 1:
-                carry = node(hashes.pop(), carry)
+                carry = node(hashes.pop(), carry, hashing)
                 rest >>= 1
+                level += 1
+                if not level % TILE:
+                    whole.append((level, size >> level, carry))
             hashes.append(carry)
             size += 1
-        return Edge(size, tuple(hashes))
+        return Edge(size, tuple(hashes)), whole
 
     @property
     def root(self) -> bytes:
         """The Merkle tree hash; of no leaves, the hash of nothing (RFC 6962 §2.1)."""
+        return self.top()
+
+    def top(self, hashing: Hashing = SHA256) -> bytes:
+        """The root as this hash function makes it."""
         if not self.hashes:
-            return EMPTY
+            return bytes(hashing(b"").digest())
         found = self.hashes[-1]
         for each in reversed(self.hashes[:-1]):
-            found = node(each, found)
+            found = node(each, found, hashing)
         return found

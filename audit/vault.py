@@ -23,7 +23,7 @@ _encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",",
 
 def commit(sealed: Sealed) -> str:
     """The commitment to a sealed value: 64 hex digits."""
-    return commitment(sealed.path, sealed.salt, _encoder.encode(sealed.value))
+    return commitment(sealed.path, sealed.salt, encoded(sealed))
 
 
 def commitment(path: str, salt: bytes, encoded: str) -> str:
@@ -32,8 +32,8 @@ def commitment(path: str, salt: bytes, encoded: str) -> str:
 
 
 def encoded(sealed: Sealed) -> str:
-    """The canonical JSON text that is stored."""
-    return _encoder.encode(sealed.value)
+    """The canonical JSON text that is stored. Money is whole numbers, so most values are spelled without an encoder."""
+    return str(sealed.value) if type(sealed.value) is int else _encoder.encode(sealed.value)
 
 
 def read(connection: Connection, numbers: Iterable[int]) -> Mapping[int, dict[str, Any]]:

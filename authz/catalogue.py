@@ -153,7 +153,7 @@ class _Reading:
 
     def subset(self, word: str, found: object, of: Any) -> frozenset[str]:
         self.need(isinstance(found, list) and bool(found), word, "清单为空", "empty list")
-        assert isinstance(found, list)  # noqa: S101  (for the type checker: `need` has refused the rest)
+        assert isinstance(found, list)
         for each in found:
             self.need(isinstance(each, str) and each in of, each, "清单中有未知名称", "unknown name in list")
         self.need(len(set(found)) == len(found), word, "清单有重复", "repeated name in list")
@@ -161,7 +161,7 @@ class _Reading:
 
     def shape(self, word: str, row: object, must: set[str], may: frozenset[str] = frozenset()) -> Mapping[str, Any]:
         self.need(isinstance(row, dict), word, "格式不正确", "wrong form")
-        assert isinstance(row, dict)  # noqa: S101
+        assert isinstance(row, dict)
         self.need(must <= set(row) <= must | may, word, "栏目缺少或多余", "missing or unknown key")
         if "zh" in must:
             self.title(word, row["zh"])

@@ -11,7 +11,7 @@ division, cell, operation, data year, households, period, revocation, suspension
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -141,7 +141,7 @@ def decide(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> 
     best: tuple[int, type[Denied], Grant] | None = None
     for grant in held(scene.rows, post):
         links = chain(grant, scene.rows.grants)
-        failed = _first_missing(scene, grant, links, wish, at)
+        failed = _first_missing(scene, links, wish, at)
         if failed is None:
             row = scene.law.rule.permits(grant, wish.operation, wish.cell, wish.division, at, scene.law.divisions)
             if row is not None:
@@ -155,32 +155,45 @@ def decide(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> 
     raise best[1](missing=missing, grant=best[2].number, who_can_grant=who_can_grant(scene, post, wish, at))
 
 
-AXES = ("division", "cell", "operation", "data_year", "households", "period", "revoked", "suspended", "max_records")
+Links = tuple[Grant, ...]
 
 
-def _first_missing(
-    scene: Scene, grant: Grant, links: tuple[Grant, ...], wish: Wish, at: datetime
-) -> tuple[int, type[Denied]] | None:
+def _elsewhere(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
     covers, inner = scene.law.divisions.covers, wish.division
-    if not all(covers(each.scope.division, inner) for each in links):
-        return 0, refusal.OutsideDivision
-    if not all(wish.cell in each.scope.cells for each in links):
-        return 1, refusal.OutsideCell
-    if not all(wish.operation in each.scope.operations for each in links):
-        return 2, refusal.OutsideOperation
-    for each in links:
-        if each.scope.data_year is not None and each.scope.data_year != wish.data_year:
-            return 3, refusal.WrongYear
-    if any(each.scope.households is not None and wish.household not in each.scope.households for each in links):
-        return 4, refusal.OutsideHouseholds
-    if not all(each.current(at) for each in links):
-        return 5, refusal.OutsidePeriod
-    if any(each.revoked(at) for each in links):
-        return 6, refusal.Revoked
-    if any(each.suspended(at) for each in links):
-        return 7, refusal.Suspended
-    if not _within_cap(scene.rows, links, wish):
-        return 8, refusal.RecordLimit
+    return not all(covers(each.scope.division, inner) for each in links)
+
+
+def _other_year(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
+    return any(each.scope.data_year not in (None, wish.data_year) for each in links)
+
+
+def _off_list(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
+    return any(each.scope.households is not None and wish.household not in each.scope.households for each in links)
+
+
+# The axes in the order in which a refusal names them: name, refusal, and the question whether the chain misses it.
+_ASKED: tuple[tuple[str, type[Denied], Callable[[Scene, Links, Wish, datetime], bool]], ...] = (
+    ("division", refusal.OutsideDivision, _elsewhere),
+    ("cell", refusal.OutsideCell, lambda scene, links, wish, at: not all(wish.cell in each.scope.cells for each in links)),
+    (
+        "operation",
+        refusal.OutsideOperation,
+        lambda scene, links, wish, at: not all(wish.operation in each.scope.operations for each in links),
+    ),
+    ("data_year", refusal.WrongYear, _other_year),
+    ("households", refusal.OutsideHouseholds, _off_list),
+    ("period", refusal.OutsidePeriod, lambda scene, links, wish, at: not all(each.current(at) for each in links)),
+    ("revoked", refusal.Revoked, lambda scene, links, wish, at: any(each.revoked(at) for each in links)),
+    ("suspended", refusal.Suspended, lambda scene, links, wish, at: any(each.suspended(at) for each in links)),
+    ("max_records", refusal.RecordLimit, lambda scene, links, wish, at: not _within_cap(scene.rows, links, wish)),
+)
+AXES = tuple(name for name, _, _ in _ASKED)
+
+
+def _first_missing(scene: Scene, links: Links, wish: Wish, at: datetime) -> tuple[int, type[Denied]] | None:
+    for place, (_, refused, missing) in enumerate(_ASKED):
+        if missing(scene, links, wish, at):
+            return place, refused
     return None
 
 

@@ -69,7 +69,7 @@ class EditPermitted(Fact):
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per edit, and a frozen one is set member by member
 class Edit:
     """What the caller wants to do, already of the right form. `named` holds the responsibilities he stated."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
@@ -37,9 +37,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from authz import grant as grants
 from authz.fact import Amend, Change, Once, Put
-from authz.grant import Grant
 from authz.household import Household
 from authz.post import Person, Post, Unit
+from authz.rows import Reads, Rows, union
+
+__all__ = ["Reads", "Rows", "apply", "charters", "fetch", "metadata", "union"]
 
 MEMORY = timedelta(days=400)
 """How long an ended grant still explains a refusal (local); it bounds what one decision reads."""
@@ -88,69 +90,6 @@ charter = _table("charter", (_key("name"),), Column("value", Text))
 usage = Table("usage", metadata, _key("grant", BigInteger), _key("household"), _key("since", BigInteger))
 
 VERSIONED = {each.name: each for each in metadata.tables.values() if "ended" in each.c}
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """Register keys an act needs, known before the lock is taken.
-
-    `persons` brings their posts and every grant they may use with its ancestors; `grants` brings the ancestors of
-    these grants and everything below them; `posts` brings the post and its person.
-    """
-
-    persons: frozenset[str] = frozenset()
-    posts: frozenset[int] = frozenset()
-    units: frozenset[str] = frozenset()
-    staff: frozenset[str] = frozenset()
-    """Units whose posts are needed."""
-    households: frozenset[str] = frozenset()
-    grants: frozenset[int] = frozenset()
-    requests: frozenset[int] = frozenset()
-    openings: frozenset[int] = frozenset()
-    documents: frozenset[str] = frozenset()
-    naturals: frozenset[str] = frozenset()
-    """Identity tokens whose accounts are needed."""
-
-    def __or__(self, other: Reads) -> Reads:
-        return Reads(*(getattr(self, each.name) | getattr(other, each.name) for each in fields(self)))
-
-
-@dataclass(slots=True)
-class Rows:
-    """What is on record for some reads, at one log position."""
-
-    people: dict[str, Person] = field(default_factory=dict)
-    posts: dict[str, list[Post]] = field(default_factory=dict)
-    post: dict[int, Post] = field(default_factory=dict)
-    staff: dict[str, list[Post]] = field(default_factory=dict)
-    units: dict[str, Unit] = field(default_factory=dict)
-    households: dict[str, Household] = field(default_factory=dict)
-    grants: dict[int, Grant] = field(default_factory=dict)
-    by_unit: dict[str, list[Grant]] = field(default_factory=dict)
-    requests: dict[int, dict[str, Any]] = field(default_factory=dict)
-    openings: dict[int, dict[str, Any]] = field(default_factory=dict)
-    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    charter: dict[str, str] = field(default_factory=dict)
-    used: dict[int, int] = field(default_factory=dict)
-    """Distinct households with a permitted write, for capped grants only."""
-    seen: set[tuple[int, str]] = field(default_factory=set)
-    versions: dict[tuple[str, Any], int] = field(default_factory=dict)
-    """(table, key) -> entry that made the version on record; the ETag of a thing."""
-
-    def below(self, number: int) -> list[Grant]:
-        """The grants under this one, itself left out, parents before children."""
-        found = [each for each in self.grants.values() if number in each.path and each.number != number]
-        return sorted(found, key=lambda each: each.number)
-
-
-def union(reads: Iterable[Reads]) -> Reads:
-    """All of these reads as one."""
-    sets: dict[str, set[Any]] = defaultdict(set)
-    for each in reads:
-        for name in Reads.__slots__:
-            if found := getattr(each, name):
-                sets[name] |= found
-    return Reads(**{name: frozenset(found) for name, found in sets.items()})
 
 
 def fetch(connection: Connection, reads: Reads, at: datetime, known: int | None = None) -> Rows:
