@@ -13,6 +13,7 @@ mandate version
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -37,17 +38,29 @@ NAMES = tuple(entry.name for entry in fields(Settings))
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
+    _write_anywhere()
     asked = _parser().parse_args(words)
     try:
         return int(asked.command(asked))
     except (Misconfigured, DatabaseUnfit, ClusterError, BadKeys, BadTable, Unreachable, handing.NotHanded) as fault:
-        sys.stderr.write(f"{fault}\n")
+        say(str(fault), sys.stderr)
     except Refusal as refused:
-        sys.stderr.write(f"{refused.detail or refused.title}\n")
+        say(refused.detail or refused.title, sys.stderr)
     except KeyboardInterrupt:
-        sys.stderr.write("已中断。\n")
+        say("已中断。", sys.stderr)
         return FAILED
+    except OSError as fault:
+        if fault.filename is None:
+            raise
+        say(f"无法读写 {fault.filename}：{fault.strerror}。请检查该文件或目录的权限和磁盘空间。", sys.stderr)
     return MISUSED
+
+
+def _write_anywhere() -> None:
+    """A console of another alphabet gets question marks instead of a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _parser() -> argparse.ArgumentParser:

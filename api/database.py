@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import audit.migrations
 from api.embedded import password
+from api.progress import say
 
 OLDEST = 150000
 FOUNDING_LOCK = 0x6D616E65
@@ -257,7 +258,7 @@ def _disk_faults(connection: Connection) -> list[str]:
     if shown("synchronous_commit") not in ("on", "remote_apply"):
         faults.append("synchronous_commit 须为 on 或 remote_apply")
     if shown("data_checksums") != "on":
-        sys.stderr.write("提醒：数据库没有开启页校验（data_checksums），磁盘损坏不易发现，建议用 pg_checksums 开启。\n")
+        say("提醒：数据库没有开启页校验（data_checksums），磁盘损坏不易发现，建议用 pg_checksums 开启。", sys.stderr)
     return faults
 
 

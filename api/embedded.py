@@ -29,6 +29,7 @@ from typing import IO
 from urllib.parse import quote
 
 from api.cluster import ClusterError, Person, binaries, leftover, occupants, person, private_folder, socket_folder
+from api.progress import say
 
 SUPERUSER = "postgres"
 PORT = 5432
@@ -281,5 +282,4 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    say(text, sys.stderr)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
+
 from api.settings import Settings
 
 DEMO_PERSONS = (
@@ -18,17 +22,28 @@ DEMO_PERSONS = (
 )
 
 
+def program() -> str:
+    """How this program is called from where the person stands: it is rarely on the path."""
+    place = Path(sys.argv[0]).absolute()
+    if place.name != "mandate":
+        return "mandate"
+    here = Path.cwd()
+    found = str(place.relative_to(here)) if place.is_relative_to(here) else str(place)
+    return shlex.quote(found)
+
+
 def demo(settings: Settings) -> str:
     """The demo world is there."""
+    mandate = program()
     lines = [
         "",
         f"演示环境已就绪：{settings.base_url}（数据均为虚构，日志存放在 {settings.data}）",
         "可用下列人员的身份试用：",
         *(f"  {person}  {post}：{does}" for person, post, does in DEMO_PERSONS),
         "在另一个终端中：",
-        "  mandate token p-1002        打印该人员的登录凭证，例如",
-        f'  curl -H "Authorization: Bearer $(mandate token p-1002)" {settings.base_url}/v1/me',
-        "  mandate demo                依次演示从书面申请到留痕的全过程",
+        f"  {mandate} token p-1002        打印该人员的登录凭证，例如",
+        f'  curl -H "Authorization: Bearer $({mandate} token p-1002)" {settings.base_url}/v1/me',
+        f"  {mandate} demo                依次演示从书面申请到留痕的全过程",
     ]
     return "\n".join(lines)
 
@@ -48,6 +63,6 @@ def first_service(settings: Settings, code: str) -> str:
         "",
         f"  curl -X POST {settings.base_url}/v1/bootstrap -H 'Content-Type: application/json' \\",
         '    -d \'{"code":"…","name":"姓名","identity_number":"身份证号码"}\'',
-        "答复中的凭证 10 分钟内有效；此后由系统管理员用 mandate token --once 人员编号 逐次发放。",
+        f"答复中的凭证 10 分钟内有效；此后由系统管理员用 {program()} token --once 人员编号 逐次发放。",
     ]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TextIO
@@ -11,9 +12,15 @@ WIDTH = 30
 
 def say(text: str, out: TextIO | None = None) -> None:
     """One line for the person who started this."""
-    out = out or sys.stdout
-    out.write(text + "\n")
-    out.flush()
+    put(text + "\n", out or sys.stdout)
+
+
+def put(text: str, out: TextIO | None) -> None:
+    """Write, if somebody is there: a closed terminal, a cut pipe or no stream at all never stops the service."""
+    if out is not None:
+        with contextlib.suppress(OSError):
+            out.write(text)
+            out.flush()
 
 
 class Bar:
@@ -25,11 +32,9 @@ class Bar:
 
     def __call__(self, done: int, total: int) -> None:
         full = done >= total
-        if self.out.isatty():
+        if self.out is not None and self.out.isatty():
             filled = WIDTH * done // max(total, 1)
-            self.out.write(
-                f"\r{self.title} [{'█' * filled}{'·' * (WIDTH - filled)}] {done}/{total}" + ("\n" if full else "")
-            )
+            bar = f"\r{self.title} [{'█' * filled}{'·' * (WIDTH - filled)}] {done}/{total}"
+            put(bar + ("\n" if full else ""), self.out)
         elif full:
-            self.out.write(f"{self.title}：{total}/{total}，用时 {time.monotonic() - self.began:.1f} 秒\n")
-        self.out.flush()
+            put(f"{self.title}：{total}/{total}，用时 {time.monotonic() - self.began:.1f} 秒\n", self.out)

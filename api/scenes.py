@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from api import scenes_county as county
 from api import scenes_rules as rules
+from api import scenes_staff as staff
 from api.client import Client
 from api.stage import Mismatch, NotYet, Stage
 
@@ -16,7 +17,7 @@ SCENES: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("书面申请、逐项批复、逐级转授、一次更新", county.written_request),
     ("统一授权窗口到点关闭", rules.window),
     ("收回授权，下级一并失效", county.revocation),
-    ("人员调动", county.transfer),
+    ("人员调动", staff.transfer),
     ("区划代码变更", county.recode),
     ("没有回退权限的风险消除回退", county.rollback),
     ("一个文号用于两份文件", rules.number_twice),

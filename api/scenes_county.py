@@ -116,11 +116,6 @@ def body_until(stage: Stage, grant: int) -> str:
     return str(stage.look(ADMIN, f"/v1/grants/{grant}")["scope"]["until"])
 
 
-def transfer(stage: Stage) -> None:
-    """4: a member of staff is transferred."""
-    raise NotYet("人员调动时停用原授权并移交，需要调动交接功能（POST /v1/transfers）")
-
-
 def recode(stage: Stage) -> None:
     """5: a division is recoded."""
     raise NotYet("区划代码变更 640323104 → 640323001 的授权确认，需要区划版本功能（POST /v1/divisions/editions）")

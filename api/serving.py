@@ -63,6 +63,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
         settings.for_service()
     listener = bind(settings)
     earlier = signal.signal(signal.SIGTERM, _leave)
+    _heed_the_terminal()
     try:
         with (
             contextlib.suppress(KeyboardInterrupt, _Stopped),
@@ -92,6 +93,13 @@ def _leave(number: int, frame: FrameType | None) -> None:
     del number, frame
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Stopped
+
+
+def _heed_the_terminal() -> None:
+    """A closed terminal is a request to stop like any other, unless `nohup` asked to outlive it."""
+    # Passed on as SIGTERM: the event loop swallows what a handler of any other signal raises.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -253,6 +261,7 @@ def _started(plan: Plan, listener: socket.socket) -> SpawnProcess:
 def _child(plan: Plan, listener: socket.socket) -> None:
     """A worker; it follows its parent, whatever ends that one."""
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt, _Stopped):
         work(plan, listener)

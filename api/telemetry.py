@@ -11,10 +11,12 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator, MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from api.progress import put
 
 PASSING = frozenset({
     "event", "level", "timestamp", "logger", "request_id", "route", "method", "status", "seconds", "exception", "where",
@@ -85,6 +87,19 @@ def _chain() -> Iterator[Any]:
     yield structlog.processors.JSONRenderer(ensure_ascii=True)
 
 
+class _Console:
+    """A stream that may be gone: a line nobody can read any more is no reason to fail a request."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        put(text, self.stream)
+
+    def flush(self) -> None:
+        """`write` has done it."""
+
+
 class _Lines(logging.Handler):
     """Passes lines of other libraries on. Their arguments are dropped: only the format string is ours to trust."""
 
@@ -99,7 +114,7 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     structlog.configure(
         processors=list(_chain()),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Console(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

@@ -29,7 +29,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from audit.note import ID_BYTES, BadNote, Note, Signature, decoded, named
-from audit.note import format as printed
 from audit.note import parse as parse_note
 
 ED25519 = 0x01
@@ -242,20 +241,20 @@ def sign(checkpoint: Checkpoint, signer: Signer) -> Note:
 
 
 def verify(note: Note, verifiers: Iterable[Verifier]) -> tuple[Signature, ...]:
-    """The good signatures of known keys, each key once; unknown ones are passed over, a bad one of a known key is not."""
+    """The good signatures of known keys, one of each; unknown ones are passed over, a bad one of a known key is not."""
     known: dict[tuple[str, bytes], list[Verifier]] = {}
     for each in verifiers:
         known.setdefault((each.name, each.key_id), []).append(each)
     good: dict[tuple[str, bytes], Signature] = {}
     for signature in note.signatures:
         key = (signature.name, signature.key_id)
-        if key not in known or key in good:
+        if key not in known:
             continue
         if len(known[key]) > 1:
             raise Unverified("two keys answer to one name and key id")
         if not known[key][0].signed(note.text, signature.blob):
             raise Unverified("a signature of a known key is wrong")
-        good[key] = signature
+        good.setdefault(key, signature)
     if not good:
         raise Unverified("no signature of a known key")
     return tuple(good.values())
@@ -287,9 +286,3 @@ def settle(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-__all__ = [
-    "COSIGNATURE", "ED25519", "BadCheckpoint", "BadKey", "Checkpoint", "Cosigner", "Ed25519Signer", "Signer",
-    "Unverified", "Verifier", "cosigned_message", "open", "parse", "printed", "settle", "sign", "stamp", "verify", "write",
-]  # fmt: skip

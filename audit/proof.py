@@ -37,8 +37,7 @@ def verify_inclusion(
             raise BadProof("the proof is too long")
         if place & 1 or place == last:
             found = tree.node(each, found, hashing)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
+            place, last = _climbed(place, last)
         else:
             found = tree.node(found, each, hashing)
         place, last = place >> 1, last >> 1
@@ -76,8 +75,7 @@ def verify_consistency(
             raise BadProof("the proof is too long")
         if place & 1 or place == last:
             older, newer = tree.node(each, older, hashing), tree.node(each, newer, hashing)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
+            place, last = _climbed(place, last)
         else:
             newer = tree.node(newer, each, hashing)
         place, last = place >> 1, last >> 1
@@ -85,6 +83,13 @@ def verify_consistency(
         raise BadProof("the proof is too short")
     if older != first_root or newer != second_root:
         raise BadProof("the proof leads to another root")
+
+
+def _climbed(place: int, last: int) -> Place:
+    """Up to where this subtree is a right child, or the top."""
+    while place and not place & 1:
+        place, last = place >> 1, last >> 1
+    return place, last
 
 
 def _shaped(*hashes: bytes) -> None:

@@ -12,7 +12,6 @@ What `parse` accepts is exactly what `format` prints: it prints again and compar
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -50,7 +49,7 @@ class Submission:
             size = _OLD.fullmatch(first)
             if not gap or size is None or int(size[1]) > _HIGHEST or len(hashes) > MOST_HASHES:
                 raise Malformed("no old size, too many hashes, or no empty line")
-            found = cls(int(size[1]), tuple(map(_hash, hashes)), note.parse(rest.encode()))
+            found = cls(int(size[1]), tuple(map(_hash, hashes)), note.parse(rest))
         except (UnicodeDecodeError, note.BadNote) as error:
             raise Malformed("not a signed note") from error
         if found.format() != body:
@@ -60,14 +59,11 @@ class Submission:
     def format(self) -> bytes:
         """The body to send."""
         lines = [f"old {self.old}", *(base64.b64encode(each).decode() for each in self.proof)]
-        return "\n".join(lines).encode() + b"\n\n" + note.format(self.note)
+        return ("\n".join(lines) + "\n\n" + note.format(self.note)).encode()
 
 
 def _hash(line: str) -> bytes:
-    try:
-        found = base64.b64decode(line.encode(), validate=True)
-    except binascii.Error as error:
-        raise Malformed("a proof line is not base64") from error
+    found = note.decoded(line)
     if len(found) != HASH:
         raise Malformed("a proof line is not a hash of 32 bytes")
     return found

@@ -13,9 +13,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-Hashing = Callable[[bytes], Any]
+Hashing = Callable[[bytes], "hashlib._Hash"]
 """A hash function of 32 bytes, called as those of hashlib are."""
 SHA256: Hashing = hashlib.sha256
 EMPTY = hashlib.sha256(b"").digest()
@@ -27,12 +26,12 @@ Node = tuple[int, int, bytes]
 
 def leaf(content: bytes, hashing: Hashing = SHA256) -> bytes:
     """The leaf hash of an entry's canonical bytes: 32 bytes."""
-    return bytes(hashing(b"\x00" + content).digest())
+    return hashing(b"\x00" + content).digest()
 
 
 def node(left: bytes, right: bytes, hashing: Hashing = SHA256) -> bytes:
     """The hash of an inner node: 32 bytes."""
-    return bytes(hashing(b"\x01" + left + right).digest())
+    return hashing(b"\x01" + left + right).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class Edge:
     def top(self, hashing: Hashing = SHA256) -> bytes:
         """The root as this hash function makes it."""
         if not self.hashes:
-            return bytes(hashing(b"").digest())
+            return hashing(b"").digest()
         found = self.hashes[-1]
         for each in reversed(self.hashes[:-1]):
             found = node(each, found, hashing)

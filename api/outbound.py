@@ -1,0 +1,69 @@
+"""One exchange with a machine outside: no redirects, so many bytes at most, and one deadline for the whole of it.
+
+The deadline holds against a machine that answers one byte at a time: when it has passed, the socket is shut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+SECONDS = 10.0
+LIMIT = 64 * 1024
+
+
+class Unanswered(Exception):
+    """Nobody answered, not in time, or not with what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: status, media type, body."""
+
+    status: int
+    kind: str
+    body: bytes
+
+
+def allowed(url: str) -> bool:
+    """Whether this is an address to speak to: http or https, a host, and neither account nor query."""
+    try:
+        parts = urlsplit(url)
+        port_known = parts.port != 0
+    except ValueError:
+        return False
+    extra = parts.query or parts.fragment or parts.username or parts.password
+    return port_known and parts.scheme in ("http", "https") and bool(parts.hostname) and url.isascii() and not extra
+
+
+def exchange(verb: str, url: str, body: bytes | None = None, *, seconds: float = SECONDS, limit: int = LIMIT) -> Reply:
+    """Ask once; Unanswered if there is no whole answer in time."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+    alarm = threading.Timer(seconds, _shut, (connection,))
+    alarm.daemon = True
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = {} if body is None else {"Content-Type": "text/plain; charset=utf-8"}
+    try:
+        alarm.start()
+        connection.request(verb, path, body, {**headers, "Connection": "close"})
+        answer = connection.getresponse()
+        found = answer.read(limit + 1)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise Unanswered(type(error).__name__) from error
+    finally:
+        alarm.cancel()
+        connection.close()
+    if len(found) > limit:
+        raise Unanswered("the answer is too long")
+    return Reply(answer.status, answer.headers.get_content_type(), found)
+
+
+def _shut(connection: http.client.HTTPConnection) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
