@@ -45,11 +45,14 @@ def exchange(verb: str, url: str, body: bytes | None = None, *, seconds: float =
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=seconds)
-    alarm = threading.Timer(seconds, _shut, (connection,))
-    alarm.daemon = True
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {} if body is None else {"Content-Type": "text/plain; charset=utf-8"}
+    alarm: threading.Timer | None = None
     try:
+        connection.connect()
+        # Held by itself: the connection lets go of the socket as soon as it has the head of the answer.
+        alarm = threading.Timer(seconds, _shut, (connection.sock,))
+        alarm.daemon = True
         alarm.start()
         connection.request(verb, path, body, {**headers, "Connection": "close"})
         answer = connection.getresponse()
@@ -57,13 +60,14 @@ def exchange(verb: str, url: str, body: bytes | None = None, *, seconds: float =
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Unanswered(type(error).__name__) from error
     finally:
-        alarm.cancel()
+        if alarm is not None:
+            alarm.cancel()
         connection.close()
     if len(found) > limit:
         raise Unanswered("the answer is too long")
     return Reply(answer.status, answer.headers.get_content_type(), found)
 
 
-def _shut(connection: http.client.HTTPConnection) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+def _shut(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)

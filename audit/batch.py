@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from audit import idempotency, vault
+from audit import idempotency, nodes, vault
 from audit.act import Act, Recorded
 from audit.entry import Entry, Envelope, encode
 from audit.tree import Edge, leaf
@@ -231,7 +231,10 @@ def _store(connection: Connection, batch: Written, edge: Edge) -> None:
         with cursor.copy("COPY vault (entry, path, salt, value) FROM STDIN") as copy:
             copy.write("".join(_vaulted(batch.sealed)).encode())
     idempotency.keep(connection, batch.answers, batch.at)
-    grown = edge.extend(each for _, _, each in batch.entries)
+    grown, whole = edge.grow(each for _, _, each in batch.entries)
+    if whole:
+        with cursor.copy("COPY node (level, number, hash) FROM STDIN") as copy:
+            copy.write("".join(map(nodes.line, whole)).encode())
     connection.execute(
         text("UPDATE head SET size = :size, at = :at, edge = :edge"),
         {"size": grown.size, "at": batch.at, "edge": grown.packed},

@@ -25,8 +25,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from audit import refold, vocabulary  # noqa: F401 an entry can be read only if its kind is known
+from audit import nodes, refold, vocabulary  # noqa: F401 an entry can be read only if its kind is known
 from audit.entry import Entry, Malformed, parse
+from audit.nodes import Compared
 from audit.seals import STORED, Seals
 from audit.tree import Edge, leaf
 from authz.decision import Refused
@@ -77,6 +78,7 @@ class _Walk:
     last: datetime | None = None
     shared: dict[int, int] = field(default_factory=dict)
     erased: int = 0
+    nodes: Compared | None = None
 
     def find(self, kind: str, number: int | None, detail: str) -> None:
         if sum(each.kind == kind for each in self.findings) < MOST:
@@ -107,7 +109,7 @@ _WEIGHT = ("MISSING", "ORDER", "TIME_ORDER", "DUPLICATE_REF", "MODIFIED", "PHANT
 
 
 def _anything(connection: Connection) -> bool:
-    names = ("entry", "act", "vault", *refold.TABLES)
+    names = ("entry", "act", "vault", "node", *refold.TABLES)
     asked = " OR ".join(f'EXISTS (SELECT FROM public."{name}")' for name in names)
     return bool(connection.execute(text(f"SELECT {asked}")).scalar_one())
 
@@ -115,6 +117,7 @@ def _anything(connection: Connection) -> bool:
 # --- the log --------------------------------------------------------------------------------------------------------
 def _read_log(walk: _Walk, total: int, progress: Progress | None) -> None:
     seals = Seals(chain.from_iterable(_chunks(walk.connection, STORED)), walk.find)
+    walk.nodes = Compared(chain.from_iterable(_chunks(walk.connection, nodes.STORED)))
     run: list[Entry] = []
     for chunk in _chunks(walk.connection, _ENTRIES):
         entries = [entry for row in chunk if (entry := _read_entry(walk, row)) is not None]
@@ -130,6 +133,8 @@ def _read_log(walk: _Walk, total: int, progress: Progress | None) -> None:
     seals.compare(run)
     seals.finish()
     walk.erased = seals.erased
+    for number, detail in walk.nodes.finish() if not walk.findings else ():
+        walk.find("MODIFIED", number, detail)
 
 
 def _chunks(connection: Connection, statement: str) -> Iterator[list[Row[Any]]]:
@@ -148,7 +153,9 @@ def _read_entry(walk: _Walk, row: Row[Any]) -> Entry | None:
         walk.find("MISSING", walk.expected, f"entries {walk.expected} to {row.number - 1} are not there")
     walk.expected = row.number + 1
     hashed = leaf(content)
-    walk.edge = walk.edge.extend((hashed,))
+    walk.edge, whole = walk.edge.grow((hashed,))
+    if walk.nodes is not None:
+        walk.nodes.whole(whole)
     try:
         entry = parse(content)
     except Malformed as error:

@@ -1,0 +1,197 @@
+"""`mandate witness`: the standing program of a county or an outside body that watches logs it does not run.
+
+    mandate witness init NAME      a new key and a configuration beside it; prints the vkey to hand to the log
+    mandate witness                watch, until stopped
+
+    POST /add-checkpoint           C2SP tlog-witness: a log hands in its checkpoint and gets a cosignature
+    GET  /checkpoint/<SHA-256 of the origin>     the last cosigned checkpoint of a log; what a log asks when it starts
+
+A log with `pull` in the configuration is asked instead of asking: behind a firewall nothing has to come in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from api.outbound import Unanswered, exchange
+from api.progress import say
+from api.watch import Watch, Watched
+from audit import checkpoint, note
+from audit.note import BadNote
+from audit.submission import LONGEST, Submission
+from audit.witness import SIZE, DamagedState, Verdict, Witness, key
+
+PATIENCE = 25.0
+BUSY = 64
+_KEY = re.compile("[0-9a-f]{64}")
+CONFLICT = (409, 422)
+
+
+def create_app(witness: Witness, clock: Callable[[], float] = time.time) -> Starlette:
+    """The witness as an application."""
+
+    async def add(request: Request) -> Response:
+        body = await _body(request)
+        if body is None:
+            return PlainTextResponse("too long or too slow\n", 400)
+        try:
+            verdict = await run_in_threadpool(witness.add_checkpoint, body, int(clock()))
+        except (DamagedState, OSError) as fault:
+            say(f"{_stamp()} 无法读取或保存见证记录：{type(fault).__name__}。请检查磁盘，切勿删除 state 目录。")
+            return PlainTextResponse("not kept\n", 500)
+        return Response(verdict.body, verdict.status, media_type=None, headers={"content-type": verdict.kind})
+
+    def last(request: Request) -> Response:
+        wanted = request.path_params["key"]
+        origin = next((each for each in witness.logs if key(each) == wanted), None)
+        try:
+            held = witness.held(origin) if origin is not None and _KEY.fullmatch(wanted) else None
+        except (DamagedState, OSError):
+            return PlainTextResponse("damaged\n", 500)
+        return PlainTextResponse("nothing held\n", 404) if held is None else PlainTextResponse(note.format(held))
+
+    def who(request: Request) -> Response:
+        del request
+        return PlainTextResponse(f"{witness.cosigner.verifier.vkey}\n")
+
+    return Starlette(
+        routes=[
+            Route("/add-checkpoint", add, methods=["POST"]),
+            Route("/checkpoint/{key}", last, methods=["GET"]),
+            Route("/", who, methods=["GET"]),
+        ]
+    )
+
+
+async def _body(request: Request) -> bytes | None:
+    found = b""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for part in request.stream():
+                found += part
+                if len(found) > LONGEST:
+                    return None
+    except (TimeoutError, ClientDisconnect):
+        return None
+    return found
+
+
+def pull(witness: Witness, log: Watched, at: int) -> Verdict:
+    """One look at a log that is pulled: fetch, judge, keep, and hand the cosignature back. Unanswered if it is silent.
+
+    Where the log shows less or other than what is held, it is shown its own earlier signature.
+    """
+    served = _text(log.pull or "", "/log/checkpoint")
+    try:
+        shown = note.parse(served)
+        wanted = checkpoint.parse(shown.text)
+    except BadNote as error:
+        raise Unanswered("what it serves is no checkpoint") from error
+    mine = witness.cosigner.verifier
+    if any((each.name, each.key_id) == (mine.name, mine.key_id) for each in shown.signatures):
+        return Verdict(200)
+    held = witness.held(log.origin)
+    size = checkpoint.parse(held.text).size if held is not None else 0
+    if wanted.origin != log.origin:
+        raise Unanswered("it serves another log")
+    if wanted.size < size:
+        verdict = Verdict(409, f"{size}\n", SIZE)
+    else:
+        path = _path(log.pull or "", size, wanted.size) if 0 < size < wanted.size else ()
+        verdict = witness.add_checkpoint(Submission(size, path, shown).format(), at)
+    if verdict.status == 200 or verdict.status in CONFLICT:  # noqa: PLR2004 RFC 9110 section 15
+        mine_now = witness.held(log.origin)
+        if mine_now is not None:
+            exchange("POST", f"{(log.pull or '').rstrip('/')}/v1/cosignatures", note.format(mine_now).encode())
+    return verdict
+
+
+def _text(url: str, path: str) -> bytes:
+    reply = exchange("GET", url.rstrip("/") + path)
+    if reply.status != 200:  # noqa: PLR2004 RFC 9110 section 15
+        raise Unanswered(f"{path.split('?')[0]} answers {reply.status}")
+    return reply.body
+
+
+def _path(url: str, first: int, second: int) -> tuple[bytes, ...]:
+    told = _text(url, f"/v1/consistency?from={first}&to={second}")
+    try:
+        return tuple(base64.b64decode(each, validate=True) for each in json.loads(told)["path"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Unanswered("what it serves is no proof") from error
+
+
+class Puller(threading.Thread):
+    """Looks at one log again and again; says so when what it finds has changed."""
+
+    def __init__(self, witness: Witness, log: Watched) -> None:
+        super().__init__(name=f"pull {log.origin}", daemon=True)
+        self.witness, self.log, self.stopping, self.said = witness, log, threading.Event(), ""
+
+    def run(self) -> None:
+        while True:
+            self.tell(self.look())
+            if self.stopping.wait(self.log.seconds):
+                return
+
+    def look(self) -> str:
+        try:
+            verdict = pull(self.witness, self.log, int(time.time()))
+        except Unanswered as fault:
+            return f"暂时取不到 {self.log.origin} 的检查点（{fault}），将继续尝试。"
+        except (DamagedState, OSError) as fault:
+            return f"无法读取或保存见证记录：{type(fault).__name__}。请检查磁盘，切勿删除 state 目录。"
+        if verdict.status == 200:  # noqa: PLR2004 RFC 9110 section 15
+            return f"{self.log.origin} 一致，已联署。"
+        if verdict.status in CONFLICT:
+            return f"警告：{self.log.origin} 与此前见过的历史不一致，已拒绝联署。请保留 state 目录，并报告审计部门。"
+        return f"{self.log.origin} 的检查点不可接受（{verdict.status}），请核对配置中的 vkey。"
+
+    def tell(self, said: str) -> None:
+        if said != self.said:
+            say(f"{_stamp()} {said}")
+        self.said = said
+
+
+def run(watch: Watch) -> None:
+    """Watch until stopped."""
+    witness = watch.witness()
+    pullers = [Puller(witness, each) for each in watch.logs if each.pull is not None]
+    say(f"见证人 {witness.cosigner.verifier.vkey}")
+    say("正在见证：" + "、".join(witness.logs) + "（按 Ctrl-C 停止）")
+    for each in pullers:
+        each.start()
+    try:
+        if watch.listen is None:
+            for each in pullers:
+                each.join()
+            return
+        host, port = watch.listen
+        config = uvicorn.Config(
+            create_app(witness), host=host, port=port, log_config=None, access_log=False, server_header=False,
+            proxy_headers=False, lifespan="off", ws="none", limit_concurrency=BUSY, timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run()
+    finally:
+        for each in pullers:
+            each.stopping.set()
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")

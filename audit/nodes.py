@@ -1,0 +1,162 @@
+"""The stored nodes of the tree: the root of every full tile, so that any proof is a few short reads.
+
+Leaves lie beside their entries (level 0), and the node of level 8k and index i is written in the transaction that
+completes its 2**(8k) entries. A tile (C2SP tlog-tiles) is 256 of these in a row; every other node is hashed from one
+tile. A proof reads at most three tiles of each level, whatever the size of the log.
+
+What is stored here is never believed by a verifier, and `mandate fsck` compares it with the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from audit import proof, tree
+from audit.proof import Nodes, Place
+from audit.tree import EMPTY, TILE, Node
+
+WIDTH = 1 << TILE
+STORED = 'SELECT level, number, hash FROM node ORDER BY (number + 1) << level, level'
+_LEAVES = "SELECT 0 AS level, number, leaf AS hash FROM entry WHERE number >= :a{0} AND number < :b{0}"
+_NODES = "SELECT level, number, hash FROM node WHERE level = :l{0} AND number >= :a{0} AND number < :b{0}"
+
+
+class Torn(LookupError):
+    """A node that should be stored is not there; `mandate fsck` says what is wrong."""
+
+
+def line(node: Node) -> str:
+    """A completed node as a line of COPY node (level, number, hash)."""
+    level, number, hashed = node
+    return f"{level}\t{number}\t\\\\x{hashed.hex()}\n"
+
+
+def tile(connection: Connection, level: int, number: int, width: int) -> bytes:
+    """The first `width` hashes of tile `number` at tile level `level`, end to end."""
+    begin = number * WIDTH
+    found = _read(connection, {(level * TILE, begin): begin + width})
+    return b"".join(_there(found, level * TILE, each) for each in range(begin, begin + width))
+
+
+def reader(connection: Connection, spans: Iterable[Sequence[Place]]) -> Nodes:
+    """The nodes that these parts of a proof ask for, read at once."""
+    ends: dict[tuple[int, int], int] = {}
+    for level, index in (place for span in spans for place in span):
+        wide = level % TILE
+        begin, end = index << wide, (index + 1) << wide
+        start = (level - wide, begin - begin % WIDTH)
+        ends[start] = max(ends.get(start, 0), end)
+    found = _read(connection, ends)
+
+    def node(level: int, index: int) -> bytes:
+        wide = level % TILE
+        hashes = [_there(found, level - wide, each) for each in range(index << wide, (index + 1) << wide)]
+        while len(hashes) > 1:
+            hashes = [tree.node(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
+        return hashes[0]
+
+    return node
+
+
+def _read(connection: Connection, ends: Mapping[tuple[int, int], int]) -> dict[Place, bytes]:
+    """Hashes by stored level and number: for each (level, begin of a tile) those up to its end."""
+    parts, binds = [], {}
+    for place, ((level, begin), end) in enumerate(sorted(ends.items())):
+        parts.append((_NODES if level else _LEAVES).format(place))
+        binds |= {f"a{place}": begin, f"b{place}": end} | ({f"l{place}": level} if level else {})
+    if not parts:
+        return {}
+    return {(row[0], row[1]): bytes(row[2]) for row in connection.execute(text(" UNION ALL ".join(parts)), binds)}
+
+
+def _there(found: Mapping[Place, bytes], level: int, number: int) -> bytes:
+    hashed = found.get((level, number))
+    if hashed is None:
+        raise Torn(f"no node {number} at level {level}")
+    return hashed
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """That one entry stands in the tree of one size."""
+
+    number: int
+    size: int
+    leaf: bytes
+    root: bytes
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """That the tree of size `first` is the beginning of the tree of size `second`."""
+
+    first: int
+    second: int
+    first_root: bytes
+    second_root: bytes
+    path: tuple[bytes, ...]
+
+
+def inclusion(connection: Connection, number: int, size: int) -> Inclusion:
+    """The proof of an entry in the tree of a size the log has reached; BadProof if it lies outside."""
+    spans = proof.inclusion_spans(number, size)
+    node = reader(connection, [*spans, proof.perfect(0, size), [(0, number)]])
+    return Inclusion(number, size, node(0, number), proof.root(size, node), proof.inclusion(number, size, node))
+
+
+def consistency(connection: Connection, first: int, second: int) -> Consistency:
+    """The proof between two sizes the log has reached; BadProof if the first is 0 or the larger."""
+    spans = proof.consistency_spans(first, second)
+    node = reader(connection, [*spans, proof.perfect(0, first), proof.perfect(0, second)])
+    roots = proof.root(first, node), proof.root(second, node)
+    return Consistency(first, second, *roots, proof.consistency(first, second, node))
+
+
+def root(connection: Connection, size: int) -> bytes:
+    """The root of the tree of a size the log has reached."""
+    return proof.root(size, reader(connection, [proof.perfect(0, size)])) if size else EMPTY
+
+
+# --- the check ------------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Compared:
+    """Stored nodes against those that the bytes make, both in the order in which they are completed."""
+
+    stored: Iterator[Any]
+    wrong: list[tuple[int, str]] = field(default_factory=list)
+    """(first entry, what is wrong), the smallest subtree that shows it."""
+    ahead: Any = None
+
+    def whole(self, nodes: Iterable[Node]) -> None:
+        """These subtrees have just been completed."""
+        for level, number, hashed in nodes:
+            begin = number << level
+            if self._next((level, number)) != hashed and not any(each >= begin for each, _ in self.wrong[-1:]):
+                self.wrong.append((begin, f"the tree over entries {begin} to {begin + (1 << level) - 1} differs"))
+
+    def finish(self) -> list[tuple[int, str]]:
+        """All that is wrong."""
+        extra = self.ahead or next(self.stored, None)
+        if extra is not None and not self.wrong:
+            self.wrong.append((extra.number << extra.level, "a node is stored that the entries do not make"))
+        return self.wrong
+
+    def _next(self, place: Place) -> bytes | None:
+        """The stored hash at this place, if it is there; one that comes later stays where it is."""
+        row = self.ahead or next(self.stored, None)
+        if row is not None and (row.level, row.number) == place:
+            self.ahead = None
+            return bytes(row.hash)
+        self.ahead = row
+        return None
+
+
+def sm3(content: bytes) -> hashlib._Hash:
+    """SM3 (GB/T 32905-2016), for the second tree over the same bytes."""
+    return hashlib.new("sm3", content)
