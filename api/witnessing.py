@@ -32,14 +32,16 @@ from api.outbound import Unanswered, exchange
 from api.progress import say
 from api.watch import Watch, Watched
 from audit import checkpoint, note
-from audit.note import BadNote
+from audit.checkpoint import Verifier
+from audit.note import BadNote, Signature
 from audit.submission import LONGEST, Submission
 from audit.witness import SIZE, DamagedState, Verdict, Witness, key
 
 PATIENCE = 25.0
 BUSY = 64
 _KEY = re.compile("[0-9a-f]{64}")
-CONFLICT = (409, 422)
+UNPROVEN = 422
+CONFLICT = (409, UNPROVEN)
 
 
 def create_app(witness: Witness, clock: Callable[[], float] = time.time) -> Starlette:
@@ -96,35 +98,41 @@ def pull(witness: Witness, log: Watched, at: int) -> Verdict:
 
     Where the log shows less or other than what is held, it is shown its own earlier signature.
     """
-    served = _text(log.pull or "", "/log/checkpoint")
+    url = (log.pull or "").rstrip("/")
     try:
-        shown = note.parse(served)
+        shown = note.parse(_text(url, "/log/checkpoint"))
         wanted = checkpoint.parse(shown.text)
     except BadNote as error:
         raise Unanswered("what it serves is no checkpoint") from error
-    mine = witness.cosigner.verifier
-    if any((each.name, each.key_id) == (mine.name, mine.key_id) for each in shown.signatures):
-        return Verdict(200)
-    held = witness.held(log.origin)
-    size = checkpoint.parse(held.text).size if held is not None else 0
     if wanted.origin != log.origin:
         raise Unanswered("it serves another log")
+    held = witness.held(log.origin)
+    mine = witness.cosigner.verifier
+    if held is not None and held.text == shown.text and any(_by(mine, shown.text, each) for each in shown.signatures):
+        return Verdict(200)
+    size = checkpoint.parse(held.text).size if held is not None else 0
     if wanted.size < size:
         verdict = Verdict(409, f"{size}\n", SIZE)
     else:
-        path = _path(log.pull or "", size, wanted.size) if 0 < size < wanted.size else ()
+        path = _path(url, size, wanted.size) if 0 < size < wanted.size else ()
         verdict = witness.add_checkpoint(Submission(size, path, shown).format(), at)
-    if verdict.status == 200 or verdict.status in CONFLICT:  # noqa: PLR2004 RFC 9110 section 15
-        mine_now = witness.held(log.origin)
-        if mine_now is not None:
-            exchange("POST", f"{(log.pull or '').rstrip('/')}/v1/cosignatures", note.format(mine_now).encode())
+    if verdict.status == UNPROVEN:
+        # The proof came from the log itself, so what it signed here speaks against it.
+        witness.shelf.dispute(log.origin, shown)
+    if verdict.status in (200, 409, UNPROVEN) and (held := witness.held(log.origin)) is not None:
+        exchange("POST", url + "/v1/cosignatures", note.format(held).encode())
     return verdict
 
 
+def _by(verifier: Verifier, text: str, signature: Signature) -> bool:
+    same = (signature.name, signature.key_id) == (verifier.name, verifier.key_id)
+    return same and verifier.signed(text, signature.blob)
+
+
 def _text(url: str, path: str) -> bytes:
-    reply = exchange("GET", url.rstrip("/") + path)
+    reply = exchange("GET", url + path)
     if reply.status != 200:  # noqa: PLR2004 RFC 9110 section 15
-        raise Unanswered(f"{path.split('?')[0]} answers {reply.status}")
+        raise Unanswered(f"it answers {reply.status}")
     return reply.body
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -20,33 +21,35 @@ from sqlalchemy import Connection
 
 from audit.entry import LARGEST, Entry, Envelope, Malformed, canonical
 from authz import fact as facts
-from authz.fact import Fact, moment
+from authz.fact import Fact, instant, moment
 
 PIECE = 4_000
+GAP, NULL = "\x1f", "\x1e"
+"""What parts two columns, and what stands for null: no value of a column holds either."""
 _BOUND = 2**53
 _ACT = re.compile("[0-9a-f]{32}")
 _ENVELOPE = frozenset(Envelope.__slots__)
+COLUMNS = (
+    "at", "act", "kind", "decision", "person", "unit", "division", "cell", "operation", "grant_number", "household",
+    "data_year", "quarter", "subject",
+)  # fmt: skip
+_WRITTEN = {"at": """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""", "act": "replace(act::text, '-', '')"}
+_LINE = " || E'\\x1f' || ".join(_WRITTEN.get(each, f"coalesce({each}::text, E'\\x1e')") for each in COLUMNS)
 _ENTRIES = (
-    """COPY (SELECT number, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), replace(act::text, '-', ''),"""
-    " kind, decision, person, unit, division, cell, operation, grant_number, household, data_year, quarter, subject,"
-    " encode(leaf, 'hex'), encode(bytes, 'hex') FROM public.entry WHERE number > {0} ORDER BY number LIMIT {1}) TO STDOUT"
+    f"COPY (SELECT number, convert_to({_LINE}, 'UTF8'), leaf, bytes FROM public.entry WHERE number > {{0}}"  # noqa: S608
+    " ORDER BY number LIMIT {1}) TO STDOUT (FORMAT BINARY)"
 )
 _VALUES = (
-    "COPY (SELECT entry, encode(convert_to(path, 'UTF8'), 'hex'), encode(salt, 'hex'),"
-    " encode(convert_to(value, 'UTF8'), 'hex') FROM public.vault WHERE entry > {0} ORDER BY entry, path LIMIT {1}) TO STDOUT"
+    "COPY (SELECT entry, convert_to(path, 'UTF8'), salt, convert_to(value, 'UTF8') FROM public.vault WHERE {0}"
+    " ORDER BY entry, path LIMIT {1}) TO STDOUT (FORMAT BINARY)"
 )
-_REST = (
-    "COPY (SELECT entry, encode(convert_to(path, 'UTF8'), 'hex'), encode(salt, 'hex'),"
-    " encode(convert_to(value, 'UTF8'), 'hex') FROM public.vault WHERE entry = {0} ORDER BY path) TO STDOUT"
-)
-COLUMNS = (
-    "number", "at", "act", "kind", "decision", "person", "unit", "division", "cell", "operation", "grant_number",
-    "household", "data_year", "quarter", "subject",
-)  # fmt: skip
+_HEADER, _TRAILER = 19, 2
+_number = struct.Struct(">hiqi").unpack_from
+_length = struct.Struct(">i").unpack_from
 
 
 class Row(NamedTuple):
-    """A stored row: its number, its columns as COPY prints them, and leaf and bytes."""
+    """A stored row: its number, its columns in one line, leaf and bytes."""
 
     number: int
     columns: bytes
@@ -55,18 +58,18 @@ class Row(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A row of the vault."""
+    """A row of the vault; path and value are UTF-8."""
 
     entry: int
-    path: str
+    path: bytes
     salt: bytes
-    value: str
+    value: bytes
 
 
 def entries(connection: Connection) -> Iterator[list[Row]]:
     """All rows of the log by number, piece by piece."""
     last = -(2**62)
-    while piece := [_row(line) for line in _copied(connection, _ENTRIES.format(last, PIECE))]:
+    while piece := [Row(*each) for each in _copied(connection, _ENTRIES.format(last, PIECE))]:
         yield piece
         last = piece[-1].number
 
@@ -74,51 +77,40 @@ def entries(connection: Connection) -> Iterator[list[Row]]:
 def values(connection: Connection) -> Iterator[Value]:
     """All rows of the vault by entry; those of one entry are never parted."""
     last = -(2**62)
-    while piece := [_value(line) for line in _copied(connection, _VALUES.format(last, PIECE))]:
+    while piece := [Value(*each) for each in _copied(connection, _VALUES.format(f"entry > {last}", PIECE))]:
         last = piece[-1].entry
-        if len(piece) == PIECE:
-            piece = [each for each in piece if each.entry != last]
+        if len(piece) < PIECE:
             yield from piece
-            yield from [_value(line) for line in _copied(connection, _REST.format(last))]
-        else:
-            yield from piece
+            return
+        yield from (each for each in piece if each.entry != last)
+        yield from (Value(*each) for each in _copied(connection, _VALUES.format(f"entry = {last}", "ALL")))
 
 
-def _copied(connection: Connection, statement: str) -> list[bytes]:
+def _copied(connection: Connection, statement: str) -> Iterator[tuple[int, bytes, bytes, bytes]]:
+    """The rows of a binary COPY: a bigint and three values of bytes, each behind its length."""
     cursor = cast(Any, connection.connection.driver_connection).cursor()
     with cursor.copy(statement) as copy:
-        return b"".join(copy).splitlines()
-
-
-def _row(line: bytes) -> Row:
-    columns, leaf, content = line.rsplit(b"\t", 2)
-    return Row(int(columns[: columns.index(b"\t")]), columns, bytes.fromhex(leaf.decode()), bytes.fromhex(content.decode()))
-
-
-def _value(line: bytes) -> Value:
-    number, path, salt, value = line.decode().split("\t")
-    return Value(int(number), bytes.fromhex(path).decode(), bytes.fromhex(salt), bytes.fromhex(value).decode())
+        found = b"".join(copy)
+    place, end = _HEADER, len(found) - _TRAILER
+    while place < end:
+        number = _number(found, place)[2]
+        first = place + 18
+        second = first + _length(found, first - 4)[0] + 4
+        third = second + _length(found, second - 4)[0] + 4
+        place = third + _length(found, third - 4)[0]
+        yield number, found[first : second - 4], found[second : third - 4], found[third:place]
 
 
 def columns(entry: Entry) -> bytes:
-    """The search columns that the bytes of an entry demand, as COPY prints them."""
+    """The line of columns that the bytes of an entry demand."""
     who, fact = entry.envelope, entry.fact
     found = fact.search().get
     told = (
-        fact.kind, fact.decision, who.person, who.unit, found("division"), found("cell"), found("operation"), found("grant"),
+        fact.decision, who.person, who.unit, found("division"), found("cell"), found("operation"), found("grant"),
         found("household"), found("data_year"), found("quarter"), found("subject"),
     )  # fmt: skip
-    written = "\t".join(["\\N" if each is None else str(each) for each in told])
-    if "\\" in written.replace("\\N", "") or not written.isprintable():
-        written = "\t".join("\\N" if each is None else _escaped(str(each)) for each in told)
-    return f"{entry.number}\t{facts.instant(entry.at)}\t{entry.act}\t{written}".encode()
-
-
-def _escaped(value: str) -> str:
-    return "".join(_ESCAPES.get(each, each) for each in value)
-
-
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
+    written = GAP.join([NULL if each is None else str(each) for each in told])
+    return f"{instant(entry.at)}{GAP}{entry.act}{GAP}{fact.kind}{GAP}{written}".encode()
 
 
 # --- parsing --------------------------------------------------------------------------------------------------------

@@ -10,12 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from audit import vault
 from audit.entry import Entry
+from audit.reread import Value
 
-STORED = "SELECT entry, path, salt, value FROM vault ORDER BY entry, path"
 Find = Callable[[str, int | None, str], None]
 _DIGEST = re.compile("[0-9a-f]{64}")
 # Fields whose digests name public content or a keyed token, not a value of the vault.
@@ -33,36 +31,51 @@ _OPEN = frozenset(
         "scan",
     )
 )
+# Digests in the bytes of an entry, each with the name of its member where that says at once that it is an open one.
+_WRITTEN = re.compile(rb'(?:"(document_sha256|sha256|digest|policy|edition|calendar|natural|purpose)":)?"([0-9a-f]{64})"')
 
 
 class Seals:
     """The rows of the vault in order, compared act by act."""
 
-    def __init__(self, rows: Iterator[Row[Any]], find: Find) -> None:
+    def __init__(self, rows: Iterator[Value], find: Find) -> None:
         self.rows, self.find = rows, find
         self.row = next(rows, None)
         self.erased = 0
 
-    def compare(self, run: Sequence[Entry]) -> None:
-        """The entries of one act, in order, with the values under the first of them."""
+    def compare(self, run: Sequence[tuple[Entry, bytes]]) -> None:
+        """The entries of one act with their bytes, in order, and the values under the first of them."""
         if not run:
             return
-        facts = [each.fact.__dict__.items() for each in run]
-        known = {found for fact in facts for _, value in fact for found in digests(value)}
-        open_ = {found for fact in facts for name, value in fact if name not in _OPEN for found in digests(value)}
-        while self.row is not None and self.row.entry <= run[0].number:
-            made = vault.commitment(self.row.path, bytes(self.row.salt), self.row.value)
-            if self.row.entry != run[0].number or made not in known:
+        number = run[0][0].number
+        known, sealed = set[str](), set[str]()
+        for _, content in run:
+            for name, digest in _WRITTEN.findall(content):
+                known.add(digest.decode())
+                if not name:
+                    sealed.add(digest.decode())
+        while self.row is not None and self.row.entry <= number:
+            made = vault.commitment(self.row.path, self.row.salt, self.row.value)
+            if self.row.entry != number or made not in known:
                 self.find("UNLOGGED_CHANGE", self.row.entry, "a value of the vault that its entry does not commit to")
-            open_.discard(made)
+            sealed.discard(made)
             self.row = next(self.rows, None)
-        self.erased += len(open_)
+        if sealed:
+            self.erased += len(sealed & set(committed(each for each, _ in run)))
 
     def finish(self) -> None:
         """What lies behind the last entry has none."""
         while self.row is not None:
             self.find("UNLOGGED_CHANGE", self.row.entry, "a value of the vault without an entry")
             self.row = next(self.rows, None)
+
+
+def committed(run: Iterator[Entry]) -> Iterator[str]:
+    """The commitments in these entries: their digests, but for the open ones."""
+    for each in run:
+        for name, value in each.fact.__dict__.items():
+            if name not in _OPEN:
+                yield from digests(value)
 
 
 def digests(value: Any) -> Iterator[str]:

@@ -78,6 +78,12 @@ class Shelf:
         """Put this note in the place of the last one, whole or not at all, on disk when this returns."""
         checkpoint.write(self._file(origin), note.format(kept))
 
+    def dispute(self, origin: str, other: Note) -> None:
+        """Keep, beside what is held, a signed checkpoint that speaks against it: proof against whoever signed both."""
+        file = self.folder / f"{key(origin)}.disputed"
+        if not file.exists():
+            checkpoint.write(file, note.format(other))
+
     def _file(self, origin: str) -> Path:
         return self.folder / f"{key(origin)}.note"
 
@@ -127,6 +133,7 @@ class Witness:
         except BadProof:
             return Verdict(422, "the proof does not lead there\n")
         if wanted.size == held.size and wanted.root != held.root:
+            self.shelf.dispute(wanted.origin, Note(wanted.text, tuple(signed)))
             return Verdict(409, f"{held.size}\n", SIZE)
         cosigned = self.cosigner.cosign(wanted.text, at)
         self.shelf.keep(wanted.origin, Note(wanted.text, (*signed, cosigned)))
