@@ -10,6 +10,11 @@ install: $(STAMP) ## make the local environment .venv from requirements.lock
 $(STAMP): requirements.lock pyproject.toml .ci/install
 	@sh .ci/install
 
+# An environment knows where it stands: after a move it is made again.
+ifneq "$(shell cat $(STAMP) 2>/dev/null)" "$(CURDIR)"
+.PHONY: $(STAMP)
+endif
+
 run: $(STAMP) ## start the service with a demo world (MANDATE_* are passed on; Ctrl-C stops it)
 	@exec .venv/bin/mandate run
 
@@ -36,7 +41,13 @@ fsck: $(STAMP) ## verify the whole log and rebuild the present from it
 golden: $(STAMP) ## make the golden files again and show the difference
 	@$(PYTHON) -m tests.golden && $(PYTHON) -m tests.golden_openapi && git diff --stat -- tests/golden openapi.json
 
+conformance: $(STAMP) ## run published test vectors; VECTORS=folder
+	@$(PYTHON) -m tests.conformance $(or $(VECTORS),tests/vectors)
+
 bench: $(STAMP) ## measure, and print the published figures
 	@$(PYTHON) -m bench
 
-.PHONY: help install run demo test check lint types fix fsck golden bench
+torture: $(STAMP) ## kill the service under load again and again, and look for anything lost
+	@$(PYTHON) -m bench.torture
+
+.PHONY: help install run demo test check lint types fix fsck golden conformance bench torture

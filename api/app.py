@@ -11,17 +11,41 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import (
-    attachments, bootstrap, decisions, divisions, edits, entries, grants, health, households, letters, me, pep, people, posts,
-    problems, requests, responses, responsibility, strangers, units, windows,
-)  # fmt: skip
+    attachments,
+    bootstrap,
+    checkpoints,
+    decisions,
+    divisions,
+    edits,
+    entries,
+    erasures,
+    evidence,
+    grants,
+    health,
+    households,
+    letters,
+    log,
+    me,
+    people,
+    pep,
+    posts,
+    problems,
+    requests,
+    responses,
+    responsibility,
+    strangers,
+    units,
+    windows,
+    witnesses,
+)
 from api.boundary import Boundary
 from api.deployment import Deployment
 from api.express import Express
 from authz.refusal import Refusal, Stranger
 
 ROUTERS = (
-    attachments, bootstrap, decisions, divisions, edits, entries, grants, health, households, letters, me, people, posts,
-    requests, responsibility, units, windows,
+    attachments, bootstrap, decisions, divisions, edits, entries, erasures, evidence, grants, health, households, letters, log, me, people, posts,
+    requests, responsibility, units, windows, witnesses,
 )  # fmt: skip
 
 
@@ -34,6 +58,10 @@ def create_app(deployment: Deployment) -> FastAPI:
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         deployment.ledger.start()
+        signing = checkpoints.keeper(deployment)
+        council = witnesses.attach(app, deployment, signing)
+        await asyncio.to_thread(signing.start)
+        council.start()
         counting = asyncio.create_task(strangers.keep(deployment))
         try:
             yield
@@ -42,7 +70,9 @@ def create_app(deployment: Deployment) -> FastAPI:
             with contextlib.suppress(asyncio.CancelledError):
                 await counting
             await asyncio.to_thread(strangers.flush, deployment)
+            await asyncio.to_thread(council.stop)
             await asyncio.to_thread(deployment.ledger.stop)
+            await asyncio.to_thread(signing.stop)
 
     app = Application(
         title="Mandate 防返贫监测数据授权治理平台",
@@ -76,14 +106,18 @@ class Application(FastAPI):
         await self.outermost(scope, receive, send)
 
 
-PUBLIC = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/bootstrap", "/letters/letter.css"})
+PUBLIC = (
+    frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/bootstrap", "/letters/letter.css"})
+    | log.PUBLIC
+    | witnesses.PUBLIC
+)
 
 
 def _stranger(deployment: Deployment) -> Callable[[Scope], Refusal | None]:
     """Who may not come in at all: whoever has no good token, outside the public paths."""
 
     def judge(scope: Scope) -> Refusal | None:
-        if scope["path"] in PUBLIC:
+        if scope["path"] in PUBLIC or log.public(scope["path"]):
             return None
         try:
             pep.known(scope, deployment.issuers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes
@@ -41,7 +42,11 @@ SUFFIXES = {
     _WORD: (".docx",), _SHEET: (".xlsx",),
 }  # fmt: skip
 MAGIC = {"application/pdf": b"%PDF-", "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
-PARTS = {"application/ofd": ("OFD.xml",), _WORD: ("[Content_Types].xml", "word/"), _SHEET: ("[Content_Types].xml", "xl/")}
+PARTS = {
+    "application/ofd": ("OFD.xml",),
+    _WORD: ("[Content_Types].xml", "word/"),
+    _SHEET: ("[Content_Types].xml", "xl/"),
+}
 UPLOAD: dict[str, Any] = {
     "parameters": [{
         "name": "Content-Disposition", "in": "header", "schema": {"type": "string"},
@@ -81,7 +86,12 @@ def check(media_type: str, body: bytes, name: str | None) -> None:
 
 
 def _check_name(name: str, suffixes: tuple[str, ...]) -> None:
-    bad = not name.strip() or len(name) > _SIDE or gate.forbidden(name) or any(mark in name for mark in '\\/:*?"<>|\r\n\t')
+    bad = (
+        not name.strip()
+        or len(name) > _SIDE
+        or gate.forbidden(name)
+        or any(mark in name for mark in '\\/:*?"<>|\r\n\t')
+    )
     if bad or name.startswith(".") or _DEVICE.fullmatch(name) or not name.lower().endswith(suffixes):
         raise BadAttachment("文件名不规范或与文件类型不符，请重新命名后上传")
 
@@ -189,12 +199,12 @@ def fetch(request: Request, sha256: str) -> Response:
     engine = pep.deployment(request).database.engine
     with head.reading(engine) as connection:
         keeper = content.keeper(connection, sha256)
-        cited = content.citing(connection, sha256)
+        cited, givers = content.citing(connection, sha256), content.givers(connection, sha256)
     if keeper is None or scene.person is None or scene.post is None:
         raise refusal.Unknown()
-    if keeper != scene.person.id:
+    if keeper != scene.person.id and scene.post.unit not in givers:
         rows = pep.look(request, Reads(requests=frozenset(cited))).rows.requests
-        if not any(step.visible(scene, row) for row in rows.values()):
+        if not any(step.visible(scene, row) and givers & _parties(row) for row in rows.values()):
             raise refusal.Unknown()
     with head.reading(engine) as connection:
         kept = content.read(connection, sha256)
@@ -205,3 +215,8 @@ def fetch(request: Request, sha256: str) -> Response:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "no-store",
     }, kept.media_type)  # fmt: skip
+
+
+def _parties(row: Mapping[str, Any]) -> frozenset[str]:
+    """Applicant and addressee: to cite the digest of somebody else's file does not make it one's own."""
+    return frozenset((row["body"]["unit"], row["body"]["document"]["addressee"]))

@@ -1,6 +1,6 @@
 """The one-time code of the first start: shown once on the console, kept only as its digest.
 
-    7K2QF-0M9XT-4ZB1C-H6WRN     100 bits in Crockford's base 32; case, spaces and hyphens do not count
+7K2QF-0M9XT-4ZB1C-H6WRN     100 bits in Crockford's base 32; case, spaces and hyphens do not count
 """
 
 from __future__ import annotations

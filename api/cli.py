@@ -5,7 +5,10 @@ mandate serve                        the service
 mandate token PERSON                 a token for a person of a demo world; --role, --division: the first such person
 mandate token --once PERSON          a token of ten minutes, handed out by the bootstrap administrator, recorded
 mandate demo                         the ten scenarios against a running service
-mandate fsck                         verify the whole log, fold the present again and compare
+mandate fsck [--checkpoint FILE]     verify the whole log, fold the present again and compare; with what was signed
+mandate verify FILE                  verify an evidence file: no database, no network; --key, --witness
+mandate verify --paper               compare three printed checkpoint lines with the log; --url, --key
+mandate witness [init NAME]          watch logs as an outside witness; init makes its key and prints what to hand out
 mandate policies lint [FOLDER]       read a policy folder and say what is wrong with it
 mandate version
 """
@@ -21,14 +24,13 @@ from dataclasses import fields, replace
 from importlib import metadata
 from pathlib import Path
 
-from api import founding, handing, scenes, serving
+from api import checking, founding, handing, scenes, serving, verifying, watch, witnessing
 from api.client import Client, Unreachable
 from api.cluster import ClusterError
-from api.database import DatabaseUnfit, open_engine
+from api.database import DatabaseUnfit
 from api.identity import BadKeys
-from api.progress import Bar, say
+from api.progress import say
 from api.settings import Misconfigured, Settings
-from audit import fsck
 from authz.refusal import Refusal
 from authz.table import BadTable
 
@@ -82,7 +84,19 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--url", help="服务地址")
     demo = _with_settings(command("demo", "演示十个场景", _demo))
     demo.add_argument("--url", help="服务地址")
-    _with_settings(command("fsck", "核验全部记录", _fsck))
+    check = _with_settings(command("fsck", "核验全部记录", _fsck))
+    check.add_argument("--checkpoint", type=Path, action="append", default=[], help="另行保存的检查点文件，可写多次")
+    check.add_argument("--live", action="store_true", help="服务应在运行：长时间没有任何记录也算异常")
+    proving = command("verify", "核对证据文件，或核对纸上的检查点", _verify)
+    proving.add_argument("file", nargs="?", type=Path, help="证据文件")
+    proving.add_argument("--paper", action="store_true", help="录入纸上的三行检查点")
+    proving.add_argument("--key", help="日志公钥，或保存公钥的文件")
+    proving.add_argument("--witness", action="append", default=[], help="见证人公钥，可写多次")
+    proving.add_argument("--url", default="http://127.0.0.1:8080", help="服务地址")
+    witness = command("witness", "作为见证人核对并联署日志", _witness)
+    witness.add_argument("action", nargs="?", choices=["init"], help="init：生成见证密钥和配置")
+    witness.add_argument("name", nargs="?", help="见证人名称，如 witness.yanchi.nx.gov.cn")
+    witness.add_argument("--config", type=Path, default=Path("witness.toml"), help="见证人配置文件")
     lint = command("policies", "检查规则文件", _lint)
     lint.add_argument("action", choices=["lint"])
     lint.add_argument("folder", nargs="?", type=Path, help="规则文件夹")
@@ -133,15 +147,33 @@ def _demo(asked: argparse.Namespace) -> int:
 def _fsck(asked: argparse.Namespace) -> int:
     settings = _settings(asked)
     with serving.visited(settings) as database:
-        engine = open_engine(settings.owner_url or database.owner_url or database.app_url, 2)
-        try:
-            report = fsck.check(engine, Bar("正在核验"))
-        finally:
-            engine.dispose()
-    for each in report.findings:
-        say(f"{each.kind} {'' if each.number is None else each.number} {each.detail}")
-    say(f"{report.verdict}：共 {report.size} 条，根 {report.root.hex()}，已擦除 {report.erased} 项")
+        report = checking.check(database, settings, asked.checkpoint, live=asked.live)
     return FAILED if report.findings else 0
+
+
+def _verify(asked: argparse.Namespace) -> int:
+    try:
+        vkey, witnesses = verifying.key(asked.key), [verifying.key(each) or "" for each in asked.witness]
+        if asked.paper:
+            verifying.paper(asked.url, vkey)
+        elif asked.file is not None:
+            verifying.file(asked.file, vkey, witnesses)
+        else:
+            raise Misconfigured("请写明证据文件，或用 --paper 录入纸上的检查点。")
+    except verifying.NotVerified as fault:
+        sys.stderr.write(f"{fault}\n")
+        return FAILED
+    return 0
+
+
+def _witness(asked: argparse.Namespace) -> int:
+    if asked.action is None:
+        witnessing.run(watch.read(asked.config))
+        return 0
+    if asked.name is None:
+        raise Misconfigured("请写明见证人名称，例如 mandate witness init witness.yanchi.nx.gov.cn。")
+    say(watch.init(asked.config, asked.name))
+    return 0
 
 
 def _lint(asked: argparse.Namespace) -> int:

@@ -56,7 +56,7 @@ class Database:
         self.engine.dispose()
 
 
-def prepare(  # noqa: PLR0913 each is one setting
+def prepare(
     url: str,
     *,
     passwords: Path,

@@ -169,7 +169,9 @@ class DecideRequest(Step):
         title = self.commitments.get("/document/title")
         answer = Reply(letter.kind, letter.number, title, letter.dated, letter.cites, letter.note)
         lines = answers(body.lines, self.commitments)
-        facts = reply.decided(row, answer, lines, self.commitments["/opinion"], tuple(dict.fromkeys(body.attachments)), scene)
+        facts = reply.decided(
+            row, answer, lines, self.commitments["/opinion"], tuple(dict.fromkeys(body.attachments)), scene
+        )
         must_be_kept(body.attachments, self.known.stored)
         return facts
 
@@ -182,7 +184,13 @@ class DecideRequest(Step):
         granted = [each["line"] for each in fact.lines if each["outcome"] in reply.GRANTED]
         grants = [{"line": line, "grant": recorded.number + 1 + place} for place, line in enumerate(granted)]
         scan = list(fact.attachments) or None
-        return 200, {"id": self.number, "state": fact.outcome, "document": fact.document, "scan": scan, "grants": grants}
+        return 200, {
+            "id": self.number,
+            "state": fact.outcome,
+            "document": fact.document,
+            "scan": scan,
+            "grants": grants,
+        }
 
 
 class ScanDecision(Step):
@@ -229,7 +237,9 @@ async def receive(request: Request, id: str) -> Response:
 async def send_back(request: Request, id: str) -> Response:
     wish = await pep.wish(request, ReturnBody)
     given = wish.got.reasons if wish.got else ()
-    return await _perform(request, id, ReturnRequest, wish, {f"/reasons/{n}/text": each.text for n, each in enumerate(given)})
+    return await _perform(
+        request, id, ReturnRequest, wish, {f"/reasons/{n}/text": each.text for n, each in enumerate(given)}
+    )
 
 
 @router.post("/v1/requests/{id}/proposal", summary="提出拟办意见",

@@ -77,9 +77,18 @@ def open_dossier(request: Request, id: str) -> Dossier:
     people = {person for _, person in body["hands"]} | {letter["signatory"]} | {body["contact"] or letter["signatory"]}
     units = {body["unit"], letter["addressee"], *letter["cc"], decision.get("unit") or body["unit"]}
     with head.reading(pep.deployment(request).database.engine) as connection:
+        people = _colleagues(connection, people, body)
         texts = vault.read(connection, _told(body))
         names = docket.unit_names(connection, units, body.get("signed"))
         return Dossier(row, scene, texts, listing.names(connection, people), names)
+
+
+def _colleagues(connection: Any, people: set[str], body: dict[str, Any]) -> set[str]:
+    """Those of the people whose names the dossier may tell: who acted in it, and whoever works for the applicant. Else a
+    draft that names anybody as its contact would be a telephone book of the region."""
+    hands = {person for _, person in body["hands"]}
+    posts = listing.posts_of(connection, people - hands)
+    return hands | {who for who, held in posts.items() if any(post.unit == body["unit"] for post, _ in held)}
 
 
 def _told(body: dict[str, Any]) -> list[int]:
@@ -162,7 +171,9 @@ def _answers(dossier: Dossier, found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def scope_written(line: dict[str, Any]) -> dict[str, Any]:
     """A line or scope in the order of the contract, with its instants in local time."""
-    kept: dict[str, Any] = {name: line[name] for name in ("line", "division", "cells", "operations", "data_year") if name in line}
+    kept: dict[str, Any] = {
+        name: line[name] for name in ("line", "division", "cells", "operations", "data_year") if name in line
+    }
     return {**kept, "from": written(line["from"]), "until": written(line["until"]), "max_records": line["max_records"]}
 
 

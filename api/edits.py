@@ -115,7 +115,9 @@ class AskEdit(Asked):
         if self.edit is None:
             return Reads()
         people = {person for person in self.edit.named.values() if person is not None}
-        return Reads(persons=frozenset(people), households=frozenset((self.edit.household,)))
+        mine = frozenset((self.edit.household,))
+        collected = mine if self.edit.operation in rule.CHECKING else frozenset[str]()
+        return Reads(persons=frozenset(people), households=mine, collected=collected)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if scene.post is None:

@@ -116,6 +116,11 @@ class Cluster:
         """The postmaster's process id while it runs."""
         return self._process.pid if self._process else None
 
+    @property
+    def fallen(self) -> bool:
+        """Whether PostgreSQL has ended though nobody asked it to."""
+        return self._process is not None and self._process.poll() is not None
+
     def _open_folder(self, owner: Person) -> None:
         try:
             fresh = not self.folder.exists()
@@ -163,10 +168,10 @@ class Cluster:
         _sync(self.folder)
 
     def _clear_out(self) -> None:
-        """Stop a postmaster left by a killed parent, wait for orphaned backends, and drop a `postmaster.pid` of the dead.
+        """Stop a postmaster left by a killed parent, wait for orphaned backends, and drop what the dead have left.
 
-        PostgreSQL itself cannot tell a dead postmaster's id from the same number given to another process of ours; we
-        hold the folder's lock and have looked, so we can.
+        That is `postmaster.pid`, the socket and the socket's lock. PostgreSQL itself cannot tell a dead postmaster's
+        id from the same number given to another process; we hold the folder's lock and have looked, so we can.
         """
         pid = leftover(self.cluster)
         if pid is not None:
@@ -178,7 +183,9 @@ class Cluster:
                 for straggler in occupants(self.cluster):
                     os.kill(straggler, signal.SIGQUIT)
             time.sleep(0.05)
-        Path(self.cluster, "postmaster.pid").unlink(missing_ok=True)
+        assert self._socket is not None
+        for trace in (self.cluster / "postmaster.pid", *self._socket.glob(f".s.PGSQL.{PORT}*")):
+            trace.unlink(missing_ok=True)
 
     def _launch(self, owner: Person, program: Path) -> None:
         """Start the postmaster in a session of its own, out of reach of Ctrl-C, and wait as long as it lives."""

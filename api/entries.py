@@ -128,6 +128,11 @@ def sight(scene: Scene) -> Sight:
     return Sight(scene.person.id, None if whole else scene.law.divisions.below(scene.post.division))
 
 
+def sees(found: Entry, scene: Scene) -> bool:
+    """Whether the acting post may see this entry."""
+    return sight(scene).sees(found.fact.search().get("division"), found.envelope.person, found.fact.kind)
+
+
 def asked(query: FilterQuery, scene: Scene) -> Filters:
     """The filters of a query, a division as the set of everything inside it."""
     plain = query.model_dump(
@@ -255,7 +260,7 @@ async def shown(request: Request, id: str) -> Response:
     def peek() -> Entry:
         with head.reading(pep.deployment(request).database.engine) as connection:
             found = search.one(connection, number)
-        if found is None or not sight(scene).sees(found.fact.search().get("division"), found.envelope.person):
+        if found is None or not sees(found, scene):
             raise refusal.Unknown()
         return found
 

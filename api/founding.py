@@ -23,10 +23,10 @@ from api.database import Database
 from api.deployment import Deployment
 from api.identity import BadKeys, Issuers, Signer
 from api.settings import Settings
-from audit import ceremony
+from audit import ceremony, erasing, guard, head
 from audit.act import Act
 from audit.ledger import Ledger
-from authz import founding
+from authz import erasure, founding, table
 from authz.calendar import Calendar
 from authz.decision import Law, Scene
 from authz.fact import Fact
@@ -69,6 +69,11 @@ class Lawbook:
 def read_lawbook(folder: Path) -> Lawbook:
     """Read a policy folder whole; ValueError with file, line and reason if anything in it is wrong."""
     policy, divisions, calendar = policies.load(folder), policies.load_divisions(folder), policies.load_calendar(folder)
+    if short := erasure.short(policy):
+        table.bad(
+            "handling.toml", 1, f"{'、'.join(short)} 缺少或低于下限，请更正：保存期至少 180 天，授权和变更记录至少 1095 天",
+            "a retention setting is missing or below its floor",
+        )  # fmt: skip
     facts = (
         PolicyLoaded(policy=policy.digest),
         EditionLoaded(edition=divisions.edition, sha256=_digest(folder / "divisions"), count=len(divisions)),
@@ -129,6 +134,9 @@ def alone(database: Database) -> AbstractContextManager[dict[str, str]]:
 def found(database: Database, lawbook: Lawbook, origin: str, demo: bool) -> bool:
     """Write what is not on record yet; whether this was the first start."""
     make_room(database)
+    with head.reading(database.engine) as connection:
+        guard.must_stand(connection)
+    erasing.repeat(database.engine)
     with alone(database) as charter:
         opened = LogOpened(origin=origin, purpose="practice" if demo else "service")
         founding.same_log(charter, opened)

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import fields, pep, revocations
+from api.dossiers import older
 from api.pep import Asked, Wish
 from audit import head as heads
 from audit import listing
@@ -249,7 +250,7 @@ def listed(request: Request) -> Response:
                 kept = {n: yes and wide(born[n], divisions) is query.wider_than_document for n, yes in kept.items()}
             return kept
 
-        before = pep.number(query.cursor) if query.cursor else None
+        before = older(query.cursor)
         found = listing.grants_page(connection, asked, before, query.limit + 1, keep)
         page = found[: query.limit]
         known, born = listing.chains(connection, page), listing.births(connection, [each.number for each in page])

@@ -2,7 +2,7 @@
 
 POST /v1/households                  NDJSON {token,division,population}, at most 10,000 lines, all or nothing
 POST /v1/households/{h}/move         asked by the side that holds it, or by the receiving side
-POST /v1/households/{h}/acceptance   by the receiving side, another natural person than the asker
+POST /v1/households/{h}/acceptance   by the other side than asked, another natural person than the asker
 """
 
 from __future__ import annotations
@@ -208,14 +208,28 @@ class AcceptMove(Asked):
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         known = find(self.token, scene)
-        scene.must(self.name, known.moving_to or known.division)
+        asker = scene.rows.people.get(self.asker) if self.asker else None
+        mine, theirs = scene.person.natural if scene.person else "", asker.natural if asker else None
+        if theirs is not None and known.move_asked_by == self.asker:
+            rule.must_be_two(theirs, mine)
+        for side in self.silent(known, scene):
+            scene.must(self.name, side)
         scene.fresh("household", self.token, self.if_match)
         if known.move_asked_by != self.asker:
             raise refusal.Stale()
-        asker = scene.rows.people.get(self.asker) if self.asker else None
-        return (
-            rule.accept_move(known, asker.natural if asker else None, scene.person.natural if scene.person else ""),
-        )
+        return (rule.accept_move(known, theirs, mine),)
+
+    def silent(self, known: Household, scene: Scene) -> tuple[str, ...]:
+        """The sides the asker could not speak for: two people of the receiving side do not take a household over."""
+        posts = scene.rows.posts.get(self.asker or "", ())
+
+        def spoke(side: str | None) -> bool:
+            law = scene.law
+            return side is not None and any(
+                law.rule.permits(each, "move", "household", side, scene.at, law.divisions) is not None for each in posts
+            )
+
+        return rule.consents(known, spoke(known.division), spoke(known.moving_to))
 
     def about(self) -> Mapping[str, Any]:
         return {"household": self.token}

@@ -1,22 +1,29 @@
 """Letters for print: the request, the reply and the receipt as A4 pages in the look of GB/T 9704-2012.
 
-A page is made of what is on record and of nothing else; its foot says of which entry and at which log position.
+A page is made of what is on record and of nothing else; its foot says of which entry and at which log position, and
+carries the checkpoint of that moment: whoever keeps the sheet can later prove whether the log goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import base64
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+import segno
 from fastapi import APIRouter
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api import dossiers, fields, pep
+from api.deployment import Deployment
 from api.dossiers import Dossier
+from audit import checkpoint, evidence, head, note, search, tree
+from audit import entry as entries
 from authz import refusal, scope
 from authz.document import Kind
 from authz.fact import moment
@@ -38,6 +45,8 @@ CLOSING = {
     Kind.QINGSHI: "妥否，请批示。", Kind.HAN: "请予支持，并函复。", Kind.PIFU: "此复。", Kind.FUHAN: "特此函复。",
 }  # fmt: skip
 UPWARD = Kind.QINGSHI
+QUIET = 4
+"""Light fields around a QR code (ISO/IEC 18004)."""
 
 
 class PrintQuery(fields.Query):
@@ -62,6 +71,33 @@ def page(dossier: Dossier, title: str, entry: int, mark: str | None) -> dict[str
         "title": title, "mark": mark, "number": dossier.row["number"], "entry": entry, "size": dossier.scene.size,
         "printed": clocked(dossier.scene.at),
     }  # fmt: skip
+
+
+def proof(house: Deployment, entry: int) -> dict[str, Any]:
+    """What makes a witness of a sheet of paper: the checkpoint of this moment, and the hash of the record it tells of."""
+    with head.reading(house.database.engine) as connection:
+        printed = evidence.covering(connection, house.origin, -1)
+        found = search.one(connection, entry)
+    stated = None if printed is None else checkpoint.parse(note.parse(printed).text)
+    hashed = base64.b64encode(tree.leaf(entries.encode(found))).decode() if found is not None else ""
+    symbol = segno.make_qr(f"{house.origin}\n{entry}\n{hashed}\n", error="m")
+    return {
+        "lines": [] if stated is None else stated.text.splitlines(), "covers": stated is not None and entry < stated.size,
+        "leaf": hashed, "width": len(symbol.matrix) + 2 * QUIET, "dots": dots(symbol.matrix),
+    }  # fmt: skip
+
+
+def dots(matrix: Sequence[Sequence[int]]) -> str:
+    """The dark fields of a QR code as the path of an SVG, row by row in runs."""
+    found = []
+    for row, fields_ in enumerate(matrix):
+        place = 0
+        for dark, run in groupby(fields_):
+            width = len(list(run))
+            if dark:
+                found.append(f"M{place + QUIET} {row + QUIET}h{width}v1h-{width}z")
+            place += width
+    return "".join(found)
 
 
 def request_page(dossier: Dossier) -> dict[str, Any]:
@@ -139,7 +175,10 @@ def line(dossier: Dossier, each: dict[str, Any]) -> dict[str, Any]:
 def reach(dossier: Dossier, asked: Scope) -> dict[str, Any]:
     """A scope in words."""
     law = dossier.scene.law
-    words, path = law.policy.catalogue, law.divisions.path(asked.division) if law.divisions.known(asked.division) else ()
+    words, path = (
+        law.policy.catalogue,
+        law.divisions.path(asked.division) if law.divisions.known(asked.division) else (),
+    )
     county = len("640324")
     inner = [law.divisions.get(code).name for code in path if len(code) >= min(county, len(asked.division))]
     return {
@@ -180,6 +219,7 @@ def printed(request: Request, id: str) -> Response:
         grants = frozenset(each["grant"] for each in dossiers.granted(dossier.body))
         dossier.scene.rows.grants.update(pep.look(request, Reads(grants=grants)).rows.grants)
     told = FORMS[query.form](dossier)
+    told["proof"] = proof(pep.deployment(request), told["entry"])
     html = PAGES.get_template(f"{query.form}.html").render(page=told)
     return Response(html, 200, {"ETag": f'"{dossier.row["since"]}"'}, "text/html; charset=utf-8")
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import fields, pep
+from api.dossiers import older
 from api.grants import held_told
 from api.people import ReasonBody, people_told
 from api.pep import Asked, Wish
@@ -98,7 +99,7 @@ def attributions(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), fields.Page)
     assert scene.person is not None
-    mine, before = scene.person.id, pep.number(query.cursor) if query.cursor else None
+    mine, before = scene.person.id, older(query.cursor)
     with heads.reading(pep.deployment(request).database.engine) as connection:
         found = listing.naming(connection, mine, reach(scene, mine), before, query.limit + 1)
         page = found[: query.limit]

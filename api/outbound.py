@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
 import socket
 import threading
 from dataclasses import dataclass
@@ -30,14 +31,25 @@ class Reply:
 
 
 def allowed(url: str) -> bool:
-    """Whether this is an address to speak to: http or https, a host, and neither account nor query."""
+    """Whether this is an address to speak to: https (on this machine also http), a host, no account, no query.
+
+    What is exchanged is signed, but a status is not: in clear text anybody on the way could say no for the other.
+    """
     try:
         parts = urlsplit(url)
         port_known = parts.port != 0
     except ValueError:
         return False
     extra = parts.query or parts.fragment or parts.username or parts.password
-    return port_known and parts.scheme in ("http", "https") and bool(parts.hostname) and url.isascii() and not extra
+    known = port_known and bool(parts.hostname) and url.isascii() and url.isprintable() and " " not in url and not extra
+    return known and (parts.scheme == "https" or (parts.scheme == "http" and _here(parts.hostname or "")))
+
+
+def _here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def exchange(verb: str, url: str, body: bytes | None = None, *, seconds: float = SECONDS, limit: int = LIMIT) -> Reply:
@@ -48,10 +60,11 @@ def exchange(verb: str, url: str, body: bytes | None = None, *, seconds: float =
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {} if body is None else {"Content-Type": "text/plain; charset=utf-8"}
     alarm: threading.Timer | None = None
+    late = threading.Event()
     try:
         connection.connect()
         # Held by itself: the connection lets go of the socket as soon as it has the head of the answer.
-        alarm = threading.Timer(seconds, _shut, (connection.sock,))
+        alarm = threading.Timer(seconds, _shut, (connection.sock, late))
         alarm.daemon = True
         alarm.start()
         connection.request(verb, path, body, {**headers, "Connection": "close"})
@@ -63,11 +76,15 @@ def exchange(verb: str, url: str, body: bytes | None = None, *, seconds: float =
         if alarm is not None:
             alarm.cancel()
         connection.close()
+    if late.is_set():
+        # A head that was cut off looks like a whole one.
+        raise Unanswered("not in time")
     if len(found) > limit:
         raise Unanswered("the answer is too long")
     return Reply(answer.status, answer.headers.get_content_type(), found)
 
 
-def _shut(line: socket.socket) -> None:
+def _shut(line: socket.socket, late: threading.Event) -> None:
+    late.set()
     with contextlib.suppress(OSError):
         line.shutdown(socket.SHUT_RDWR)

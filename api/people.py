@@ -227,7 +227,10 @@ class RevokeTokens(Asked):
         if scene.post is None:
             raise refusal.NotEmployed(missing="post")
         own = scene.person is not None and scene.person.id == self.person
-        places = {each.division for each in scene.rows.posts.get(self.person, ())} or {scene.post.division}
+        held = scene.rows.posts.get(self.person, ())
+        # Whoever once employed somebody does not lock him out of his present office.
+        serving = [each for each in held if each.live(scene.at)]
+        places = {each.division for each in serving or held} or {scene.post.division}
         if not own and not any(scene.may(self.name, place) for place in places):
             scene.must(self.name, min(places))
         self.wish.take()

@@ -29,7 +29,7 @@ from audit import vault
 from audit.act import Act, Caller, Once, Recorded, Sealed
 from authz import refusal, register
 from authz.decision import Scene
-from authz.refusal import Misshapen, Refusal
+from authz.refusal import Misshapen
 from authz.register import Reads
 
 T = TypeVar("T", bound=fields.Body)
@@ -80,7 +80,9 @@ def known(scope: Scope_, issuers: identity.Issuers) -> identity.Claims:
 
 def _marked(value: str | None, name: str) -> str | None:
     if value is not None and not _MARK.fullmatch(value):
-        raise Misshapen(pointers=[{"pointer": "", "message": f"{name} 只能填写字母、数字、点、下划线、冒号、斜线和连字符"}])
+        raise Misshapen(
+            pointers=[{"pointer": "", "message": f"{name} 只能填写字母、数字、点、下划线、冒号、斜线和连字符"}]
+        )
     return value
 
 

@@ -44,7 +44,7 @@ def main(words: list[str]) -> None:
     if "--mortal" in options and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
     os.umask(0o077)
-    os.execv(program[0], program)  # noqa: S606 to become this program is the whole purpose
+    os.execv(program[0], program)
 
 
 if __name__ == "__main__":

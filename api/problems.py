@@ -78,9 +78,7 @@ def problem(refusal: Refusal, entry: int | None = None, *, path: str = "") -> di
     return told | {name: value for name, value in refusal.members.items() if name not in _RESERVED}
 
 
-def answer(
-    refusal: Refusal, entry: int | None = None, request_id: str | None = None, *, path: str = ""
-) -> Response:
+def answer(refusal: Refusal, entry: int | None = None, request_id: str | None = None, *, path: str = "") -> Response:
     """The HTTP answer of a refusal."""
     told = problem(refusal, entry, path=path)
     body = json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

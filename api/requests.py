@@ -184,7 +184,12 @@ async def draft(request: Request) -> Response:
     wish = await pep.wish(request, RequestBody)
     sealed, commitments = pep.seal(texts(wish.got))
     act = DraftRequest(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, sealed=sealed, commitments=commitments
+        ref=pep.new_ref(),
+        caller=who,
+        once=await pep.once(request, who),
+        wish=wish,
+        sealed=sealed,
+        commitments=commitments,
     )
     return await pep.perform(request, act)
 

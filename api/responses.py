@@ -39,8 +39,14 @@ ANSWERS: Mapping[str, Any] = json.loads(Path(__file__).with_name("answers.json")
 RECORDED_EXAMPLE = 17
 VERSIONLESS = ("/delegations", "/objection", "/notes", "/tokens/revocation")
 """Sub-paths that make something new beside a thing: they need no If-Match."""
-PAPERLESS = frozenset({"/v1/bootstrap"})
+PAPERLESS = frozenset({"/v1/bootstrap", "/v1/cosignatures"})
 """Writes that keep no answer under an Idempotency-Key."""
+
+HASHES: Mapping[str, tuple[int, ...]] = {
+    "/log/checkpoint": (503,), "/log/keys": (503,), "/log/sm3/checkpoint": (404, 503), "/log/tile/{level}/{path}": (404, 503),
+    "/v1/checkpoint": (503,), "/v1/consistency": (422, 503), "/v1/entries/{id}/proof": (404, 422, 503),
+}  # fmt: skip
+"""What the public paths of the log answer where they cannot give what was asked."""
 
 _CALLER = ("Mandate-Post", "Mandate-Device", "Mandate-Purpose", "Mandate-On-Behalf-Of")
 
@@ -92,7 +98,7 @@ def statuses(path: str, verb: str, *, open_: bool) -> list[int]:
     """The statuses a problem of this operation may have."""
     writes = verb in ("post", "put")
     if open_ and not writes:
-        return [503] if path == "/readyz" else []
+        return list(HASHES.get(path, (503,) if path == "/readyz" else ()))
     found = {401, 422, 503} | ({403} if not open_ else set())
     if "{" in path:
         found |= {404}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from api.scenes_letters import decide, delegate, line
@@ -88,6 +89,15 @@ def rollback(stage: Stage) -> None:
         stage, "关于申请风险消除标注权限的请示", "risk_elimination", [line(1, DINGTANG, cells, operations)]
     )
     top, household = decided.grants[1], fresh_household()
+    known = {"token": household, "division": DINGTANG_VILLAGE, "population": "monitored"}
+    stage.ask(
+        ADMIN,
+        "登记一户监测对象",
+        "POST",
+        "/v1/households",
+        json.dumps(known).encode(),
+        content_type="application/x-ndjson",
+    )
     wish: dict[str, Any] = {
         "holder": f"u-{DINGTANG}-township", "role": "township_admin", "division": DINGTANG, "cells": cells,
         "operations": operations, "households": [household],

@@ -9,7 +9,6 @@ Only this process owns the embedded PostgreSQL. SIGINT and SIGTERM finish what i
 from __future__ import annotations
 
 import contextlib
-import gc
 import multiprocessing
 import os
 import secrets
@@ -26,7 +25,7 @@ from types import FrameType
 
 import uvicorn
 
-from api import bootstrap, founding, greeting, telemetry, world
+from api import bootstrap, founding, greeting, memory, telemetry, witnesses, world
 from api.app import create_app
 from api.cluster import ClusterError, binaries, leftover, person, socket_folder
 from api.database import Database, Roles, open_engine, prepare
@@ -37,8 +36,8 @@ from api.settings import Misconfigured, Settings
 
 CONNECTIONS = 150
 MOST_PER_WORKER = 10
-GRACE = 10
-"""Seconds that open requests have to finish."""
+GRACE, WATCH = 10, 0.5
+"""Seconds that open requests have to finish, and between two looks at the embedded database."""
 BACKLOG = 2048
 QUICK_DEATH, MOST_QUICK_DEATHS = 5.0, 5
 
@@ -61,6 +60,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
     began = time.monotonic()
     if not demo:
         settings.for_service()
+    witnesses.read(settings.witnesses)
     listener = bind(settings)
     earlier = signal.signal(signal.SIGTERM, _leave)
     _heed_the_terminal()
@@ -146,11 +146,12 @@ def opened(settings: Settings) -> Iterator[Database]:
     say(told, sys.stderr)
     cluster.start()
     try:
-        database = prepare(cluster.url(), passwords=cluster.passwords)
-        try:
-            yield database
-        finally:
-            database.dispose()
+        with _watched(cluster):
+            database = prepare(cluster.url(), passwords=cluster.passwords)
+            try:
+                yield database
+            finally:
+                database.dispose()
     finally:
         # A second Ctrl-C must not cut PostgreSQL short while it writes everything down.
         restless = threading.current_thread() is threading.main_thread()
@@ -161,9 +162,31 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
+def _watched(cluster: Cluster) -> Iterator[None]:
+    """Stop once the embedded database is gone: nothing can be recorded any more, and a new start brings it back."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH):
+            if cluster.fallen:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+        if cluster.fallen:
+            raise ClusterError(f"内置数据库意外退出（见 {cluster.folder}/log）。请重新启动，已记录的不会丢失。")
+
+
+@contextlib.contextmanager
 def visited(settings: Settings) -> Iterator[Database]:
     """The same database for a command beside the service: where that runs the embedded one, it is only connected to."""
     folder = settings.data / "postgres"
+    if settings.database_url is None and not (folder / "cluster").exists():
+        raise Misconfigured(f"{settings.data} 中没有数据。请用 MANDATE_DATA 指明服务所用的数据目录。")
     if settings.database_url is not None or leftover(folder / "cluster") is None:
         with opened(settings) as database:
             yield database
@@ -209,7 +232,7 @@ def work(plan: Plan, listener: socket.socket) -> None:
         lawbook = founding.read_lawbook(plan.settings.policies)
         deployment = founding.deploy(plan.settings, Database(None, plan.app_url, engine), lawbook, demo=plan.demo)
         app = create_app(deployment)
-        settle_memory()
+        memory.settle()
         config = uvicorn.Config(
             app, loop="uvloop", http="httptools", ws="none", lifespan="on", log_config=None,
             access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG, timeout_keep_alive=30,
@@ -218,14 +241,6 @@ def work(plan: Plan, listener: socket.socket) -> None:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         engine.dispose()
-
-
-def settle_memory() -> None:
-    """Take the divisions, policies and code out of the collector's sight: walking them again and again costs a third of
-    the throughput, and they live as long as the process."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def supervise(plan: Plan, listener: socket.socket) -> None:
@@ -237,7 +252,10 @@ def supervise(plan: Plan, listener: socket.socket) -> None:
             workers = [each for each in workers if each.is_alive()]
             while len(workers) < plan.settings.workers:
                 workers.append(_started(plan, listener))
-            wait([each.sentinel for each in workers])
+            ended = wait([each.sentinel for each in workers])
+            for each in workers:
+                if each.sentinel in ended:
+                    each.join()  # a sentinel closes a moment before its process ends
             now = time.monotonic()
             deaths = [each for each in deaths if now - each < QUICK_DEATH * MOST_QUICK_DEATHS] + [now]
             if len(deaths) > MOST_QUICK_DEATHS:

@@ -110,7 +110,7 @@ def _build(given: dict[str, str]) -> Settings:
     proxies = _networks(given.get("proxies", ""), faults)
     witnesses = Path(given["witnesses"]).absolute() if "witnesses" in given else None
     if witnesses is not None and not witnesses.is_file():
-        faults.append("MANDATE_WITNESSES 应是一个可以读取的文件（每行一个见证人）")
+        faults.append("MANDATE_WITNESSES 应是一个可以读取的 TOML 文件（每个见证方一节 [[witness]]）")
     if faults:
         raise Misconfigured("设置有误：" + "；".join(faults) + "。请更正后重新启动。")
     return Settings(

@@ -106,7 +106,9 @@ class Step(Asked):
         """The state the request is in now."""
 
 
-async def asked(request: Request, kind: type[Step], number: int, wish: Wish[W], known: Known, texts: dict[str, Any]) -> Step:
+async def asked(
+    request: Request, kind: type[Step], number: int, wish: Wish[W], known: Known, texts: dict[str, Any]
+) -> Step:
     """The act of a step, its texts sealed."""
     who = pep.caller(request)
     sealed, commitments = pep.seal(texts)

@@ -21,7 +21,7 @@ from api.progress import put
 PASSING = frozenset({
     "event", "level", "timestamp", "logger", "request_id", "route", "method", "status", "seconds", "exception", "where",
     "worker", "size", "number", "count", "address", "listen", "path", "code", "policy", "version", "state", "pid",
-    "kid",
+    "kid", "witness", "verdict", "held",
 })  # fmt: skip
 LONGEST = 500
 OWN_PACKAGES = ("/api/", "/audit/", "/authz/")

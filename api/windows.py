@@ -143,7 +143,12 @@ async def open_window(request: Request) -> Response:
     values = {"/notice/title": notice.title, "/notice/issuer": notice.issuer} if notice else {}
     sealed, commitments = pep.seal(values)
     act = OpenWindow(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, sealed=sealed, commitments=commitments
+        ref=pep.new_ref(),
+        caller=who,
+        once=await pep.once(request, who),
+        wish=wish,
+        sealed=sealed,
+        commitments=commitments,
     )
     return await pep.perform(request, act)
 

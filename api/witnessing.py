@@ -16,6 +16,7 @@ import base64
 import contextlib
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from starlette.routing import Route
 
 from api.outbound import Unanswered, exchange
 from api.progress import say
+from api.settings import Misconfigured
 from api.watch import Watch, Watched
 from audit import checkpoint, note
 from audit.checkpoint import Verifier
@@ -189,16 +191,26 @@ def run(watch: Watch) -> None:
             for each in pullers:
                 each.join()
             return
-        host, port = watch.listen
         config = uvicorn.Config(
-            create_app(witness), host=host, port=port, log_config=None, access_log=False, server_header=False,
+            create_app(witness), log_config=None, access_log=False, server_header=False,
             proxy_headers=False, lifespan="off", ws="none", limit_concurrency=BUSY, timeout_graceful_shutdown=5,
         )  # fmt: skip
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run()
+        with contextlib.suppress(KeyboardInterrupt), bound(watch.listen) as listener:
+            uvicorn.Server(config).run(sockets=[listener])
     finally:
         for each in pullers:
             each.stopping.set()
+
+
+def bound(address: tuple[str, int]) -> socket.socket:
+    """The socket to listen on; Misconfigured if the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        return socket.create_server(address, family=family)
+    except OSError as fault:
+        raise Misconfigured(
+            f"不能在配置的 listen 上提供服务：{fault.strerror}。请停止占用该端口的程序，或换一个端口。"
+        ) from fault
 
 
 def _stamp() -> str:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 TAGS = {
     "attachments": "书面申请", "requests": "书面申请", "windows": "统一授权窗口", "grants": "授权与转授", "edits": "数据操作",
-    "entries": "记录查询", "responsibility": "记录查询", "me": "本人", "people": "人员与岗位", "posts": "人员与岗位",
+    "entries": "记录查询", "evidence": "记录查询", "erasures": "擦除", "responsibility": "记录查询", "me": "本人", "people": "人员与岗位", "posts": "人员与岗位",
     "transfers": "人员与岗位", "deputies": "人员与岗位", "units": "人员与岗位", "divisions": "区划与期限", "deadline": "区划与期限",
-    "calendars": "区划与期限", "households": "农户", "bootstrap": "运行", "healthz": "运行", "readyz": "运行", "metrics": "运行",
+    "calendars": "区划与期限", "cosignatures": "日志", "log": "日志", "checkpoint": "日志", "consistency": "日志", "households": "农户", "bootstrap": "运行", "healthz": "运行", "readyz": "运行", "metrics": "运行",
 }  # fmt: skip
 PARTS: Mapping[str, tuple[str, str]] = {
     "id": ("编号：事项以产生它的记录号为编号，人员形如 p-1002", "17"),
@@ -19,6 +19,8 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "sha256": ("附件的 SHA-256 值", "0" * 64),
     "token": ("户编号", "h-9f2c"),
     "code": ("行政区划代码", "640324"),
+    "level": ("层级：0 为记录的散列值，每升一层合并 256 个", "0"),
+    "path": ("序号，三位一组，如 x001/234；加 .p/W 只取前 W 个", "000.p/1"),
 }
 HEADERS: Mapping[str, tuple[str, str]] = {
     "Mandate-Post": ("以哪个岗位办理（岗位编号）；有多个在任岗位时必填", "12"),
@@ -40,7 +42,7 @@ QUERIES: Mapping[str, str] = {
     "dry_run": "只试算是否在上级授权范围之内，不办理、不留痕",
     "form": "打印哪一种：request 申请，reply 批复，receipt 回执单",
     "format": "导出格式：csv、ndjson 或 xlsx",
-    "from": "起始时间（推算期限时为起算日）",
+    "from": "起始时间（推算期限时为起算日，一致性证明时为较小的日志位置）",
     "grant": "授权编号",
     "holder": "持有授权的单位或人员",
     "household": "户编号",
@@ -54,8 +56,11 @@ QUERIES: Mapping[str, str] = {
     "q": "在记录中查找的文字",
     "quarter": "季度",
     "role": "角色，如 county_clerk",
+    "size": "证明所依据的日志位置，缺省为现在",
     "state": "申请所处的环节",
+    "to": "较大的日志位置，缺省为现在",
     "unit": "单位编号",
     "until": "截止时间（不含）",
+    "values": "证据文件是否含这条记录的原值和随机数（只对可以看原值的岗位）",
     "wider_than_document": "只看宽于文件（true）或不宽于文件（false）的授权",
 }

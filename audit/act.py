@@ -36,7 +36,9 @@ class Caller:
     purpose: str | None = None
 
     def envelope(self, post: int | None, unit: str | None) -> Envelope:
-        return Envelope(self.person, post, unit, self.client, self.device, self.address, self.on_behalf_of, self.purpose)
+        return Envelope(
+            self.person, post, unit, self.client, self.device, self.address, self.on_behalf_of, self.purpose
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from audit import idempotency, nodes, vault
-from audit.act import Act, Recorded
-from audit.entry import Entry, Envelope, encode
+from audit import guard, idempotency, nodes, vault
+from audit.act import Act, Caller, Recorded
+from audit.entry import Entry, Envelope, Oversized, encode
 from audit.tree import Edge, leaf
 from authz import refusal, register
 from authz.decision import Law, Refused, Scene
@@ -86,7 +86,10 @@ class Written:
     def made(self, place: int, ref: str, envelope: Envelope, fact: Fact) -> tuple[Entry, bytes, bytes]:
         """The entry at a place of this batch, with its bytes and leaf hash."""
         entry = Entry(self.size + place, self.at, ref, envelope, fact)
-        content = encode(entry)
+        try:
+            content = encode(entry)
+        except Oversized:
+            raise refusal.TooLarge("一次提交的内容超过单条记录的上限，请拆分后重新提交") from None
         return entry, content, leaf(content)
 
     def keep(self, answer: tuple[Act, int, bytes] | None) -> None:
@@ -99,6 +102,7 @@ class Written:
 def write(connection: Connection, acts: list[Act], law: Law, clock: Clockwatch) -> list[Recorded | Exception]:
     """Judge and write these acts inside the caller's transaction; the outcomes in order, not yet durable."""
     connection.execute(text(LOCK))
+    guard.must_stand(connection)
     asked = steady()
     head = connection.execute(text(_HEAD)).one()
     if head.policy is not None and head.policy != law.policy.digest:
@@ -145,11 +149,19 @@ def _outcome(act: Act, rows: Rows, batch: Written) -> Recorded | Exception:
     if act.once is not None:
         known = batch.stored.get((act.once.person, act.once.route, act.once.key))
         if known is not None and known[0] == act.once.request:
+            if act.caller is not None and not _admitted(act.caller, rows):
+                return refusal.Stranger()
             return Recorded(None, 0, batch.at, batch.size + len(batch.entries), stored=known[1:])
     try:
         return _judge(act, rows, batch)
     except Exception as error:
         return error
+
+
+def _admitted(caller: Caller, rows: Rows) -> bool:
+    """Whether the token still counts: a voided one is not even told what it was told before."""
+    person = rows.people.get(caller.person)
+    return person is not None and caller.issued_at >= person.epoch
 
 
 def _judge(act: Act, rows: Rows, batch: Written) -> Recorded:

@@ -51,8 +51,19 @@ def kept(connection: Connection, digests: Iterable[str]) -> frozenset[str]:
 
 def keeper(connection: Connection, sha256: str) -> str | None:
     """Who first handed in these bytes, or None if they are not kept."""
-    found: str | None = connection.execute(text("SELECT stored_by FROM content WHERE sha256 = :name"), {"name": sha256}).scalar()
+    found: str | None = connection.execute(
+        text("SELECT stored_by FROM content WHERE sha256 = :name"), {"name": sha256}
+    ).scalar()
     return found
+
+
+def givers(connection: Connection, sha256: str) -> frozenset[str]:
+    """The units whose people handed in these bytes."""
+    found = connection.execute(
+        text("SELECT DISTINCT unit FROM entry WHERE kind = 'AttachmentStored' AND position(:name IN bytes) > 0"),
+        {"name": f'"sha256":"{sha256}"'.encode()},
+    )
+    return frozenset(unit for unit in found.scalars() if unit is not None)
 
 
 def read(connection: Connection, sha256: str) -> Kept | None:

@@ -9,18 +9,21 @@ them changes nothing that a witness knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
+from audit import head, note
 from audit.checkpoint import Checkpoint, Verifier
-from audit.note import Signature
+from audit.note import Note, Signature
 
 KEPT = 1000
 MOST = 64
 ROLLBACK, FORK = "ROLLBACK", "FORK"
+Session = Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Standing:
 
 class Disputed(Exception):
     """A witness holds a longer or another history than this one: nothing is to be signed. The text is Chinese."""
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A connection whose work is committed at the end; a database that cannot be asked is Closed."""
+    with head.reading(engine) as connection:
+        yield connection
+        connection.commit()
 
 
 def cosignatures(
@@ -57,6 +68,14 @@ def cosignatures(
         for each in found
         if (key := known.get((each.name, each.key_id))) is not None and key.signed(checkpoint.text, each.blob)
     ]
+
+
+def signed(connection: Connection, origin: str) -> Note | None:
+    """The largest checkpoint this log has signed."""
+    row = connection.execute(
+        text("SELECT note FROM checkpoint WHERE origin = :origin ORDER BY size DESC LIMIT 1"), {"origin": origin}
+    ).first()
+    return None if row is None else note.parse(row.note)
 
 
 def standings(connection: Connection, names: Iterable[str]) -> dict[str, Standing]:

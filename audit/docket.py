@@ -21,7 +21,12 @@ _REQUESTS = """
 
 
 def requests_page(
-    connection: Connection, unit: str, overseen: Iterable[str], within: Iterable[str] | None, before: int | None, limit: int
+    connection: Connection,
+    unit: str,
+    overseen: Iterable[str],
+    within: Iterable[str] | None,
+    before: int | None,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """Requests that the unit filed, is asked by or is copied to, or that lie in overseen divisions; newest first."""
     binds = {

@@ -95,7 +95,7 @@ def canonical(plain: Any) -> bytes:
     except UnicodeEncodeError:
         raise Malformed("text holds a lone surrogate") from None
     if len(found) > LARGEST:
-        raise Malformed("an entry is at most 65,535 bytes")
+        raise Oversized("an entry is at most 65,535 bytes")
     return found
 
 
@@ -118,6 +118,10 @@ def parse(found: bytes) -> Entry:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise error if isinstance(error, Malformed) else Malformed(f"not an entry: {type(error).__name__}") from error
     return entry
+
+
+class Oversized(Malformed):
+    """The fact would not fit into one entry."""
 
 
 def _admit(value: Any) -> None:

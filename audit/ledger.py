@@ -62,6 +62,8 @@ class Ledger:
     stopping: bool = False
     clock: batch.Clockwatch = field(default_factory=batch.Clockwatch)
     connection: Connection | None = None
+    halted: str | None = None
+    """Why nothing may be written: the database does not continue what was signed."""
 
     def start(self) -> None:
         self.worker = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -80,6 +82,8 @@ class Ledger:
         """Queue acts in this order. Each member's future (of `loop`, if given) yields its Recorded or raises why not."""
         deadline = time.monotonic() + self.patience
         members = [Member(act, loop.create_future() if loop else Future(), deadline, loop) for act in acts]
+        if self.halted is not None:
+            raise Closed(self.halted)
         with self.wake:
             if self.stopping or self.worker is None or len(self.waiting) + len(members) > QUEUE:
                 raise Overloaded()

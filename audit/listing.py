@@ -241,3 +241,15 @@ def unit_of_post(connection: Connection, number: int) -> str:
         text("SELECT unit FROM post WHERE ended IS NULL AND number = :n"), {"n": number}
     ).scalar()
     return found or ""
+
+
+def erasures(connection: Connection, within: Iterable[str], before: int | None, limit: int) -> list[dict[str, Any]]:
+    """Erasures asked for in these divisions, newest first."""
+    found = connection.execute(
+        text(
+            "SELECT number, state, division, body, since FROM erasure WHERE ended IS NULL AND division = ANY(:within)"
+            " AND (CAST(:before AS bigint) IS NULL OR number < :before) ORDER BY number DESC LIMIT :limit"
+        ),
+        {"within": sorted(within), "before": before, "limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]

@@ -9,7 +9,6 @@ What is stored here is never believed by a verifier, and `mandate fsck` compares
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +20,10 @@ from audit.proof import Nodes, Place
 from audit.tree import EMPTY, TILE, Node
 
 WIDTH = 1 << TILE
-STORED = 'SELECT level, number, hash FROM node ORDER BY (number + 1) << level, level'
-_LEAVES = "SELECT 0 AS level, number, leaf AS hash FROM entry WHERE number >= :a{0} AND number < :b{0}"
-_NODES = "SELECT level, number, hash FROM node WHERE level = :l{0} AND number >= :a{0} AND number < :b{0}"
+STORED = "SELECT level, number, hash FROM node ORDER BY (number + 1) << level, level"
+_LEAVES = "SELECT {0}, string_agg(leaf, NULL ORDER BY number) FROM entry WHERE number >= :a{0} AND number < :b{0}"
+_NODES = "SELECT {0}, string_agg(hash, NULL ORDER BY number) FROM node WHERE level = :l{0} AND number >= :a{0} AND number < :b{0}"
+_BYTES = 32
 
 
 class Torn(LookupError):
@@ -38,9 +38,20 @@ def line(node: Node) -> str:
 
 def tile(connection: Connection, level: int, number: int, width: int) -> bytes:
     """The first `width` hashes of tile `number` at tile level `level`, end to end."""
-    begin = number * WIDTH
-    found = _read(connection, {(level * TILE, begin): begin + width})
-    return b"".join(_there(found, level * TILE, each) for each in range(begin, begin + width))
+    place = (level * TILE, number * WIDTH)
+    return _read(connection, {place: number * WIDTH + width})[place]
+
+
+def bundle(connection: Connection, begin: int, end: int) -> bytes:
+    """The bytes of these entries, each behind its length in two bytes (C2SP tlog-tiles, entry bundle)."""
+    rows = connection.execute(
+        text("SELECT bytes FROM entry WHERE number >= :begin AND number < :end ORDER BY number"),
+        {"begin": begin, "end": end},
+    )
+    found = [bytes(each) for each in rows.scalars()]
+    if len(found) != end - begin:
+        raise Torn(f"entries {begin} to {end - 1} are not all there")
+    return b"".join(len(each).to_bytes(2, "big") + each for each in found)
 
 
 def reader(connection: Connection, spans: Iterable[Sequence[Place]]) -> Nodes:
@@ -55,7 +66,9 @@ def reader(connection: Connection, spans: Iterable[Sequence[Place]]) -> Nodes:
 
     def node(level: int, index: int) -> bytes:
         wide = level % TILE
-        hashes = [_there(found, level - wide, each) for each in range(index << wide, (index + 1) << wide)]
+        begin = index << wide
+        tile, start = found[level - wide, begin - begin % WIDTH], begin % WIDTH * _BYTES
+        hashes = [tile[i : i + _BYTES] for i in range(start, start + (_BYTES << wide), _BYTES)]
         while len(hashes) > 1:
             hashes = [tree.node(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
         return hashes[0]
@@ -63,22 +76,22 @@ def reader(connection: Connection, spans: Iterable[Sequence[Place]]) -> Nodes:
     return node
 
 
-def _read(connection: Connection, ends: Mapping[tuple[int, int], int]) -> dict[Place, bytes]:
-    """Hashes by stored level and number: for each (level, begin of a tile) those up to its end."""
-    parts, binds = [], {}
-    for place, ((level, begin), end) in enumerate(sorted(ends.items())):
+def _read(connection: Connection, ends: Mapping[Place, int]) -> dict[Place, bytes]:
+    """For each stored level and begin of a tile, its hashes up to this end, end to end; Torn if one is missing."""
+    parts: list[str] = []
+    binds: dict[str, int] = {}
+    places = sorted(ends.items())
+    for place, ((level, begin), end) in enumerate(places):
         parts.append((_NODES if level else _LEAVES).format(place))
         binds |= {f"a{place}": begin, f"b{place}": end} | ({f"l{place}": level} if level else {})
     if not parts:
         return {}
-    return {(row[0], row[1]): bytes(row[2]) for row in connection.execute(text(" UNION ALL ".join(parts)), binds)}
-
-
-def _there(found: Mapping[Place, bytes], level: int, number: int) -> bytes:
-    hashed = found.get((level, number))
-    if hashed is None:
-        raise Torn(f"no node {number} at level {level}")
-    return hashed
+    rows = {row[0]: row[1] for row in connection.execute(text(" UNION ALL ".join(parts)), binds)}
+    found = {each: bytes(rows[place] or b"") for place, (each, _) in enumerate(places)}
+    for (level, begin), end in places:
+        if len(found[level, begin]) != (end - begin) * _BYTES:
+            raise Torn(f"nodes {begin} to {end - 1} of level {level} are not all there")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +168,3 @@ class Compared:
             return bytes(row.hash)
         self.ahead = row
         return None
-
-
-def sm3(content: bytes) -> hashlib._Hash:
-    """SM3 (GB/T 32905-2016), for the second tree over the same bytes."""
-    return hashlib.new("sm3", content)

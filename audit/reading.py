@@ -14,7 +14,7 @@ from authz import refusal
 from authz.decision import Scene
 from authz.fact import Fact
 
-FORMS = ("page", "entry", "csv", "ndjson", "xlsx", "responsibility")
+FORMS = ("page", "entry", "evidence", "csv", "ndjson", "xlsx", "responsibility", "tile")
 
 
 class LogRead(Fact):

@@ -13,7 +13,6 @@ import struct
 import types
 import typing
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any, NamedTuple, cast
 from unicodedata import is_normalized
 
@@ -33,7 +32,10 @@ COLUMNS = (
     "at", "act", "kind", "decision", "person", "unit", "division", "cell", "operation", "grant_number", "household",
     "data_year", "quarter", "subject",
 )  # fmt: skip
-_WRITTEN = {"at": """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""", "act": "replace(act::text, '-', '')"}
+_WRITTEN = {
+    "at": """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
+    "act": "replace(act::text, '-', '')",
+}
 _LINE = " || E'\\x1f' || ".join(_WRITTEN.get(each, f"coalesce({each}::text, E'\\x1e')") for each in COLUMNS)
 _ENTRIES = (
     f"COPY (SELECT number, convert_to({_LINE}, 'UTF8'), leaf, bytes FROM public.entry WHERE number > {{0}}"  # noqa: S608
@@ -58,12 +60,12 @@ class Row(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A row of the vault; path and value are UTF-8."""
+    """A row of the vault."""
 
     entry: int
-    path: bytes
+    path: str
     salt: bytes
-    value: bytes
+    value: str
 
 
 def entries(connection: Connection) -> Iterator[list[Row]]:
@@ -77,13 +79,18 @@ def entries(connection: Connection) -> Iterator[list[Row]]:
 def values(connection: Connection) -> Iterator[Value]:
     """All rows of the vault by entry; those of one entry are never parted."""
     last = -(2**62)
-    while piece := [Value(*each) for each in _copied(connection, _VALUES.format(f"entry > {last}", PIECE))]:
+    while piece := _valued(connection, f"entry > {last}", PIECE):
         last = piece[-1].entry
         if len(piece) < PIECE:
             yield from piece
             return
         yield from (each for each in piece if each.entry != last)
-        yield from (Value(*each) for each in _copied(connection, _VALUES.format(f"entry = {last}", "ALL")))
+        yield from _valued(connection, f"entry = {last}", "ALL")
+
+
+def _valued(connection: Connection, which: str, limit: int | str) -> list[Value]:
+    found = _copied(connection, _VALUES.format(which, limit))
+    return [Value(number, path.decode(), salt, value.decode()) for number, path, salt, value in found]
 
 
 def _copied(connection: Connection, statement: str) -> Iterator[tuple[int, bytes, bytes, bytes]]:
@@ -157,7 +164,7 @@ def parse(found: bytes) -> Entry:
 
 def _fact(plain: dict[str, Any]) -> Fact:
     kind = facts.KINDS[plain.pop("kind")]
-    checks, complete = _checks(kind)
+    checks, complete = _CHECKS.get(kind.kind) or _checks(kind)
     if plain.keys() != complete:
         raise Malformed(f"{kind.kind} has other members")
     for name, allowed, inner in checks:
@@ -172,7 +179,9 @@ def _fact(plain: dict[str, Any]) -> Fact:
 Check = tuple[str, frozenset[type], Callable[[Any], Any] | None]
 
 
-@cache
+_CHECKS: dict[str, tuple[tuple[Check, ...], frozenset[str]]] = {}
+
+
 def _checks(kind: type[Fact]) -> tuple[tuple[Check, ...], frozenset[str]]:
     """For each member: the types its value may have, and how its inside is read."""
     hints = typing.get_type_hints(kind)
@@ -180,7 +189,8 @@ def _checks(kind: type[Fact]) -> tuple[tuple[Check, ...], frozenset[str]]:
     for name in kind._names:
         allowed, inner = _allowed(hints[name])
         found.append((name, allowed, inner))
-    return tuple(found), frozenset(kind._names)
+    _CHECKS[kind.kind] = tuple(found), frozenset(kind._names)
+    return _CHECKS[kind.kind]
 
 
 def _allowed(hint: Any) -> tuple[frozenset[type], Callable[[Any], Any] | None]:

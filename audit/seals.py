@@ -31,8 +31,12 @@ _OPEN = frozenset(
         "scan",
     )
 )
-# Digests in the bytes of an entry, each with the name of its member where that says at once that it is an open one.
-_WRITTEN = re.compile(rb'(?:"(document_sha256|sha256|digest|policy|edition|calendar|natural|purpose)":)?"([0-9a-f]{64})"')
+_WRITTEN = re.compile(rb'"([0-9a-f]{64})"')
+# What stands before a digest whose member says at once that it is an open one.
+_BEFORE = tuple(
+    f'"{name}":'.encode()
+    for name in ("document_sha256", "sha256", "digest", "policy", "edition", "calendar", "natural", "purpose")
+)
 
 
 class Seals:
@@ -50,10 +54,11 @@ class Seals:
         number = run[0][0].number
         known, sealed = set[str](), set[str]()
         for _, content in run:
-            for name, digest in _WRITTEN.findall(content):
-                known.add(digest.decode())
-                if not name:
-                    sealed.add(digest.decode())
+            for found in _WRITTEN.finditer(content):
+                digest = found[1].decode()
+                known.add(digest)
+                if not content.endswith(_BEFORE, 0, found.start()):
+                    sealed.add(digest)
         while self.row is not None and self.row.entry <= number:
             made = vault.commitment(self.row.path, self.row.salt, self.row.value)
             if self.row.entry != number or made not in known:

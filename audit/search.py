@@ -22,17 +22,24 @@ MOST_EDITS = 1_000
 """Edits of one record that are looked through for the persons responsible (local)."""
 
 
+INNER = ("RequestProposed",)
+"""Kinds that only the whole region reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Entries of these divisions; null for all of them. Entries of no division are seen by their own author only."""
+    """Entries of these divisions; null for all of them. Entries of no division are seen by their own author only.
+
+    What the region's handler proposed is its own deliberation: the applicant reads the answer, here as in the dossier.
+    """
 
     person: str
     codes: frozenset[str] | None
 
-    def sees(self, division: str | None, person: str | None) -> bool:
+    def sees(self, division: str | None, person: str | None, kind: str | None = None) -> bool:
         if self.codes is None or (division is None and person == self.person):
             return True
-        return division is not None and division in self.codes
+        return division is not None and division in self.codes and kind not in INNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,8 @@ def page(connection: Connection, sight: Sight, filters: Filters, below: int, lim
             binds[each.name] = _bound(each.name, value)
     if sight.codes is not None:
         clauses.append("(division = ANY(:sight) OR (division IS NULL AND person = :viewer))")
-        binds |= {"sight": sorted(sight.codes), "viewer": sight.person}
+        clauses.append("kind <> ALL(:inner)")
+        binds |= {"sight": sorted(sight.codes), "viewer": sight.person, "inner": list(INNER)}
     connection.execute(text(PATIENCE))
     statement = f"SELECT bytes FROM entry WHERE {' AND '.join(clauses)} ORDER BY number DESC LIMIT :limit"  # noqa: S608 names of ours
     return [entries.parse(bytes(row.bytes)) for row in connection.execute(text(statement), binds)]

@@ -13,10 +13,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 Hashing = Callable[[bytes], "hashlib._Hash"]
 """A hash function of 32 bytes, called as those of hashlib are."""
 SHA256: Hashing = hashlib.sha256
+SM3: Hashing = partial(hashlib.new, "sm3")
+"""GB/T 32905-2016, for a second tree over the same bytes."""
 EMPTY = hashlib.sha256(b"").digest()
 TILE = 8
 """Levels in a tile (C2SP tlog-tiles): 256 hashes wide. Nodes are stored where one tile ends and the next begins."""

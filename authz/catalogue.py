@@ -205,7 +205,9 @@ class _Reading:
         found = self.sections["groups"][kind]
         self.need(isinstance(found, list) and all(isinstance(n, str) for n in found), kind, "格式不正确", "wrong form")
         for name in found:
-            self.need(_NAME.fullmatch(name) is not None and name not in taken, name, "组名不规范或重名", "bad group name")
+            self.need(
+                _NAME.fullmatch(name) is not None and name not in taken, name, "组名不规范或重名", "bad group name"
+            )
         return frozenset(found)
 
     def role(self, name: str, row: object) -> Role:
@@ -233,7 +235,9 @@ class _Reading:
         for name, zh in titles.items():
             population, _, module = name.partition(".")
             known = population in self.sections["populations"] and module in self.sections["modules"]
-            self.need(known and module in fields, name, "人口类别、模块或字段不存在", "unknown population, module or fields")
+            self.need(
+                known and module in fields, name, "人口类别、模块或字段不存在", "unknown population, module or fields"
+            )
             found[name] = Cell(name, zh, population, module, self.fields(fields[module], population))
         return found
 
@@ -244,8 +248,12 @@ class _Reading:
             self.need(len(row) in (_FIELD, _FIELD + 1), name, "字段栏目数不对", "bad number of parts")
             zh, form, sensitivity, *only = row
             self.title(name, zh)
-            self.need(form in FORMS and sensitivity in SENSITIVITIES, name, "类型或敏感级不正确", "bad form or sensitivity")
-            self.need(all(p in self.sections["populations"] for p in only), name, "人口类别不存在", "unknown population")
+            self.need(
+                form in FORMS and sensitivity in SENSITIVITIES, name, "类型或敏感级不正确", "bad form or sensitivity"
+            )
+            self.need(
+                all(p in self.sections["populations"] for p in only), name, "人口类别不存在", "unknown population"
+            )
             if not only or population in only:
                 found[name] = Field(name, zh, form, sensitivity)
         return MappingProxyType(found)

@@ -174,7 +174,11 @@ def _off_list(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
 # The axes in the order in which a refusal names them: name, refusal, and the question whether the chain misses it.
 _ASKED: tuple[tuple[str, type[Denied], Callable[[Scene, Links, Wish, datetime], bool]], ...] = (
     ("division", refusal.OutsideDivision, _elsewhere),
-    ("cell", refusal.OutsideCell, lambda scene, links, wish, at: not all(wish.cell in each.scope.cells for each in links)),
+    (
+        "cell",
+        refusal.OutsideCell,
+        lambda scene, links, wish, at: not all(wish.cell in each.scope.cells for each in links),
+    ),
     (
         "operation",
         refusal.OutsideOperation,
@@ -214,7 +218,11 @@ def who_can_grant(scene: Scene, post: Post, wish: Wish, at: datetime) -> list[di
     found: list[dict[str, Any]] = []
     for grant in held(scene.rows, post):
         for each in reversed(chain(grant, scene.rows.grants)[:-1]):
-            if each.live(at) and each.covers(wish.division, scene.law.divisions) and each.includes(wish.operation, wish.cell):
+            if (
+                each.live(at)
+                and each.covers(wish.division, scene.law.divisions)
+                and each.includes(wish.operation, wish.cell)
+            ):
                 found.append({"unit": each.holder_unit, "how": "delegation", "grant": each.number})
                 break
     if found:

@@ -14,9 +14,7 @@ from typing import Final
 
 from authz import refusal, table
 
-LEVELS: Final[Mapping[int, str]] = MappingProxyType(
-    {2: "region", 4: "city", 6: "county", 9: "township", 12: "village"}
-)
+LEVELS: Final[Mapping[int, str]] = MappingProxyType({2: "region", 4: "city", 6: "county", 9: "township", 12: "village"})
 _RANK: Final = {level: rank for rank, level in enumerate(LEVELS.values())}
 _CODE: Final = re.compile(r"[0-9]{2}(?:[0-9]{2}(?:[0-9]{2}(?:[0-9]{3}(?:[0-9]{3})?)?)?)?")
 _NOBODY: Final[frozenset[str]] = frozenset()

@@ -15,12 +15,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 
 from authz.refusal import BadDocumentNumber, DatedBefore, Unacceptable
 
 LONGEST = 100
+SHANGHAI = timezone(timedelta(hours=8))
 MOST_SEQUENCE_DIGITS = 5
 
 _STRICT = re.compile(r"([\u4e00-\u9fff·]{2,20})〔((?:19|20)[0-9]{2})〕([1-9][0-9]{0,4})号")
@@ -132,3 +133,9 @@ def must_not_be_older(replied: date, asked: date) -> None:
     """A reply is dated on or after the document it answers."""
     if replied < asked:
         raise DatedBefore
+
+
+def must_not_be_ahead(dated: date, at: datetime, pointer: str) -> None:
+    """A letter is not signed, nor received, on a day that has not come; else a year's numbers could be taken ahead."""
+    if dated > at.astimezone(SHANGHAI).date():
+        raise Unacceptable("日期晚于今天，请核对", pointers=[{"pointer": pointer, "message": "不能晚于今天"}])

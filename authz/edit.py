@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from authz import household, refusal
+from authz import duty, household, refusal
 from authz.decision import Permit, Scene, Wish, decide
 from authz.fact import Change, Fact, Once, Where, instant
 from authz.household import Household, bind
@@ -109,8 +109,27 @@ def permit(edit: Edit, scene: Scene) -> EditPermitted:
         raise refusal.Misshapen(pointers=[{"pointer": "/occurred_at", "message": "发生时间不能晚于当前时间"}])
     permitted = decide(scene, scene.post, edit.wish)
     known = scene.rows.households.get(edit.household)
-    household.check(known, edit.division, edit.cell, place.level)
-    return _fact(edit, permitted, _responsible(edit, scene), scene, known)
+    household.check(known, edit.division, edit.cell, place.level, edit.operation)
+    answerable = _responsible(edit, scene)
+    _must_be_other_hands(edit, answerable, scene)
+    return _fact(edit, permitted, answerable, scene, known)
+
+
+CHECKING = ("verify", "review")
+"""Operations that are worth something only in other hands than those that collected (S09, S46)."""
+
+
+def _must_be_other_hands(edit: Edit, answerable: dict[str, Any], scene: Scene) -> None:
+    """Refuse whoever checks what he collected himself, under whatever account. A quarter that is not said is any."""
+    if edit.operation not in CHECKING or scene.person is None:
+        return
+    checker = answerable["verified_by"] if edit.operation == "verify" else None
+    mine = scene.rows.people[checker].natural if checker else scene.person.natural
+    history = [
+        ("collect", natural) for cell, year, quarter, natural in scene.rows.hands.get(edit.household, ())
+        if (cell, year) == (edit.cell, edit.data_year) and (None in (quarter, edit.quarter) or quarter == edit.quarter)
+    ]  # fmt: skip
+    duty.apart(scene.law.policy, "record", history, edit.operation, mine)
 
 
 def _fields_exist(edit: Edit, scene: Scene) -> None:
@@ -118,7 +137,13 @@ def _fields_exist(edit: Edit, scene: Scene) -> None:
     unknown = [place for place, change in enumerate(edit.changes_made) if change[0] not in known]
     if unknown:
         message = "该类数据没有这个指标，请对照指标目录填写"
-        raise refusal.Misshapen(pointers=[{"pointer": f"/changes/{each}/field", "message": message} for each in unknown])
+        raise refusal.Misshapen(
+            pointers=[{"pointer": f"/changes/{each}/field", "message": message} for each in unknown]
+        )
+
+
+_OWN = {"collected_by": ("collect", "update"), "verified_by": ("verify",)}
+"""The operations whose permit is also that of the caller's own responsibility; for another one he needs its own grant."""
 
 
 def _responsible(edit: Edit, scene: Scene) -> dict[str, Any]:
@@ -134,11 +159,13 @@ def _responsible(edit: Edit, scene: Scene) -> dict[str, Any]:
     for role in RESPONSIBLE:
         person = named.get(role)
         found[role] = person
-        if person == scene.post.person:
+        if person == scene.post.person and edit.operation in _OWN.get(role, (edit.operation,)):
             post: Post | None = scene.post
         else:
             post = None if person is None else _post(edit, role, person, scene, at)
         found[role.replace("_by", "_post")] = post.number if post else None
+    pair = [person for person in (named.get("collected_by"), named.get("verified_by")) if person is not None]
+    duty.separated(scene.law.policy, "collector_verifier", *(scene.rows.people[each].natural for each in pair))
     return found
 
 
@@ -149,8 +176,10 @@ def _post(edit: Edit, role: str, person: str, scene: Scene, at: datetime) -> Pos
         raise refusal.NotResponsible("所填责任人当时没有在任岗位，请核对人员编号", missing="post", pointers=[pointer])
     if role not in ("collected_by", "verified_by"):
         return live[0]
-    operation = edit.operation if role == "collected_by" and edit.operation in ("collect", "update") else (
-        "collect" if role == "collected_by" else "verify"
+    operation = (
+        edit.operation
+        if role == "collected_by" and edit.operation in ("collect", "update")
+        else ("collect" if role == "collected_by" else "verify")
     )
     wish = Wish(operation, edit.cell, edit.division, edit.data_year, edit.household)
     for each in live:
@@ -159,10 +188,14 @@ def _post(edit: Edit, role: str, person: str, scene: Scene, at: datetime) -> Pos
         except Denied:
             continue
         return each
-    raise refusal.NotResponsible("所填采集人或核实人当时没有覆盖此项数据的授权，请核对", missing="grant", pointers=[pointer])
+    raise refusal.NotResponsible(
+        "所填采集人或核实人当时没有覆盖此项数据的授权，请核对", missing="grant", pointers=[pointer]
+    )
 
 
-def _fact(edit: Edit, permitted: Permit, answerable: dict[str, Any], scene: Scene, known: Household | None) -> EditPermitted:
+def _fact(
+    edit: Edit, permitted: Permit, answerable: dict[str, Any], scene: Scene, known: Household | None
+) -> EditPermitted:
     links = permitted.chain
     writes = edit.operation not in ("query", "export")
     return EditPermitted(
@@ -186,6 +219,9 @@ def note(rows: Rows, fact: EditPermitted) -> None:
     if fact.bound:
         token = fact.household
         rows.households[token] = Household(token, fact.division, household.population(fact.cell))
+    if fact.operation in ("collect", "update") and fact.collected_by in rows.people:
+        hand = (fact.cell, fact.data_year, fact.quarter, rows.people[fact.collected_by].natural)
+        rows.hands.setdefault(fact.household, set()).add(hand)
     for number in fact.counted:
         if (number, fact.household) not in rows.seen:
             rows.seen.add((number, fact.household))

@@ -96,6 +96,7 @@ def signed(row: dict[str, Any], stored: frozenset[str], scene: Scene) -> Request
         raise refusal.NotSignatory()
     number = document.parse(letter["raw"])
     document.must_fit_date(number, date.fromisoformat(letter["dated"]))
+    document.must_not_be_ahead(date.fromisoformat(letter["dated"]), scene.at, "/document/dated")
     must_own(number, letter["kind"], body["unit"], scene)
     _must_copy(letter, row["division"], scene)
     at = instant(scene.at)
@@ -130,7 +131,9 @@ def must_own(number: DocumentNumber, kind: str, unit: str, scene: Scene) -> None
     """Refuse a code word that is not registered to the unit for this kind of document."""
     word = scene.law.policy.codewords.get(number.word)
     if word is None or word.unit != unit or kind not in word.kinds:
-        raise refusal.ForeignCodeWord(pointers=[{"pointer": "/document/number", "message": refusal.ForeignCodeWord.title}])
+        raise refusal.ForeignCodeWord(
+            pointers=[{"pointer": "/document/number", "message": refusal.ForeignCodeWord.title}]
+        )
 
 
 def _checked(text: Text, county: str, scene: Scene) -> DocumentNumber:

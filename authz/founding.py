@@ -7,6 +7,7 @@ What is in force lies in the register table `charter` under these names:
     policy         digest of the policy set; a process that has loaded another one refuses to write
     edition        division edition and its digest
     calendar       digest of the working-day calendars
+    log_key        the public key that signs checkpoints
     administrator  the person admitted by the one-time code
     world          how far the demo world is written, `3/9`; absent in a log that has no demo world
 """

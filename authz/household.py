@@ -76,9 +76,15 @@ def population(cell: str) -> str:
     return cell.partition(".")[0]
 
 
-def check(known: Household | None, division: str, cell: str, level: str) -> None:
+BINDING = ("collect", "update", "query", "export")
+"""What may be done about a household nobody has recorded yet; reading does not put it on the register."""
+
+
+def check(known: Household | None, division: str, cell: str, level: str, operation: str = "collect") -> None:
     """Refuse an edit whose household lives elsewhere, is of the other population, or cannot be bound to a village."""
     if known is None:
+        if operation not in BINDING:
+            raise WrongHousehold("该户尚未登记，没有可核实、审核或处理的数据，请先采集录入", missing="household")
         if level != "village":
             raise WrongHousehold("该户尚未登记，首次录入须填写 12 位村级区划代码", missing="household")
         return
@@ -131,10 +137,23 @@ def ask_move(known: Household, to: str, reason: str) -> HouseholdMoveAsked:
     return HouseholdMoveAsked(household=known.token, division=known.division, to=to, reason=reason)
 
 
+def consents(known: Household, left: bool, to: bool) -> tuple[str, ...]:
+    """The sides whose consent is still missing. `left` and `to` say for which of them the asker could speak; whoever
+    could speak for the side that holds the household asked in its name."""
+    if known.moving_to is None or left:
+        return (known.moving_to or known.division,)
+    return (known.division,) if to else (known.division, known.moving_to)
+
+
 def accept_move(known: Household, asker: str | None, receiver: str) -> HouseholdMoved:
     """The receiving side takes the household over; `asker` and `receiver` are natural persons and must be two."""
     if known.moving_to is None:
         raise WrongState("该户没有待接收的迁移")
-    if asker is None or asker == receiver:
-        raise DutyConflict("迁移的申请人不得自己接收，请由接收地其他同志办理", missing="duty")
+    must_be_two(asker, receiver)
     return HouseholdMoved(household=known.token, division=known.moving_to, left=known.division)
+
+
+def must_be_two(asker: str | None, receiver: str) -> None:
+    """Refuse whoever, under whatever account, asked for the move himself."""
+    if asker is None or asker == receiver:
+        raise DutyConflict("迁移的申请人不得自己接收，请由另一方的同志办理", missing="duty")

@@ -65,9 +65,7 @@ def uscc(raw: str) -> str:
     """The unified social credit code (统一社会信用代码) of a body, institutions and village bodies included."""
     if not _USCC.fullmatch(raw):
         raise Misshapen("统一社会信用代码应为 18 位数字或大写字母（不含 I、O、S、V、Z），请核对")
-    total = sum(
-        _USCC_ALPHABET.index(letter) * weight for letter, weight in zip(raw[:17], _USCC_WEIGHTS, strict=True)
-    )
+    total = sum(_USCC_ALPHABET.index(letter) * weight for letter, weight in zip(raw[:17], _USCC_WEIGHTS, strict=True))
     if _USCC_ALPHABET[(31 - total % 31) % 31] != raw[17]:
         raise Misshapen("统一社会信用代码校验位不正确，请对照证书逐位核对")
     return raw

@@ -171,7 +171,9 @@ def parse_spec(file: str, data: bytes, policy: PolicySet) -> tuple[SpecRow, ...]
         row = SpecRow(line.number, role, tuple(acts.split()), tuple(objects.split()), expected, because)
         known = all(policy.catalogue.possible(act, object) for act in row.acts for object in row.objects)
         if role not in policy.catalogue.roles or not (row.acts and row.objects and known) or not because:
-            table.bad(file, line.number, "角色、动作或对象不存在，或缺少理由", "unknown role, act or object, or no reason")
+            table.bad(
+                file, line.number, "角色、动作或对象不存在，或缺少理由", "unknown role, act or object, or no reason"
+            )
         if expected not in EFFECTS:
             table.bad(file, line.number, "预期应为 allow 或 deny", "expected must be allow or deny")
         found.append(row)
@@ -288,7 +290,9 @@ def _codewords(data: bytes) -> Mapping[str, CodeWord]:
     for line in table.rows(_WORDS, data, ("word", "unit", "kinds", "source")):
         word, unit, kinds, source = line.fields
         if word in found or _WORD.fullmatch(word) is None or not unit.startswith("u-"):
-            table.bad(_WORDS, line.number, "机关代字重复或不规范，或单位不正确", "repeated or bad code word, or bad unit")
+            table.bad(
+                _WORDS, line.number, "机关代字重复或不规范，或单位不正确", "repeated or bad code word, or bad unit"
+            )
         if not (kinds and set(kinds.split()) <= _DOCUMENTS and _BASIS.fullmatch(source)):
             table.bad(_WORDS, line.number, "文种或依据不正确", "unknown kind of document or source")
         found[word] = CodeWord(word, unit, frozenset(kinds.split()), source)

@@ -154,6 +154,10 @@ def stretch(begin: str, end: str | None) -> tuple[datetime, datetime]:
     return moment(begin), moment(end) if end else FAR
 
 
+UNIDENTIFIED = "identity_unknown"
+"""Noted with every appointment of an account without an identity number: nobody can tell whose second account it is, so
+no separation of duty holds against it. It is told at once and stays visible in the log."""
+
 LEADING = ("county_admin", "township_admin", "system_admin")
 """Roles without which a unit can no longer be run: the last holder cannot remove himself."""
 
@@ -193,7 +197,8 @@ def appoint(
         person_id=person.id, post_unit=unit.id, division=unit.division, role=role, title=wanted.title,
         valid_from=instant(begin), valid_until=instant(end) if end else None,
     )  # fmt: skip
-    return (assigned, *(DutyNoted(duty=each.code, person_id=person.id, role=role) for each in noted))
+    codes = [each.code for each in noted] + ([UNIDENTIFIED] if person.natural == person.id else [])
+    return (assigned, *(DutyNoted(duty=each, person_id=person.id, role=role) for each in codes))
 
 
 def end(

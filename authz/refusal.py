@@ -167,6 +167,10 @@ class ScopeNeedsConfirmation(Denied):
     title = "区划已调整，授权范围须经确认后才能继续使用"
 
 
+class NotWitnessed(Denied):
+    title = "没有登记在册的见证人的有效联署，请核对见证密钥，或请系统管理员登记见证人"
+
+
 # --- state ----------------------------------------------------------------------------------------------------------
 class Conflict(Refusal):
     title = "当前状态下不能办理此事项，请刷新后再试"
@@ -183,6 +187,10 @@ class NumberTaken(Conflict):
 
 class AlreadyRegistered(Conflict):
     title = "已经登记过，不能重复登记"
+
+
+class OtherHistory(Conflict):
+    title = "见证的检查点与本日志的历史不一致，已停止签署，请立即报告审计部门"
 
 
 class StillRunning(Refusal):

@@ -85,6 +85,9 @@ request = _table(
     "request", (_key("number", BigInteger),), Column("state", Text), Column("division", Text), Column("body", JSONB)
 )
 opening = _table("opening", (_key("number", BigInteger),), Column("division", Text), Column("body", JSONB))
+erasure = _table(
+    "erasure", (_key("number", BigInteger),), Column("state", Text), Column("division", Text), Column("body", JSONB)
+)
 document = _table("document", (_key("number"),), Column("issuer", Text), Column("thing", BigInteger))
 charter = _table("charter", (_key("name"),), Column("value", Text))
 usage = Table("usage", metadata, _key("grant", BigInteger), _key("household"), _key("since", BigInteger))
@@ -114,13 +117,28 @@ def fetch(connection: Connection, reads: Reads, at: datetime, known: int | None 
     for row in ask("unit", ("id", sorted(reads.units))):
         rows.units[row["id"]] = Unit(*(row[n] for n in Unit.__slots__))
         rows.versions["unit", row["id"]] = row["since"]
-    for name, wanted, kept in (("request", reads.requests, rows.requests), ("opening", reads.openings, rows.openings)):
+    for name, wanted, kept in (
+        ("request", reads.requests, rows.requests), ("opening", reads.openings, rows.openings),
+        ("erasure", reads.erasures, rows.erasures),
+    ):  # fmt: skip
         for row in ask(name, ("number", sorted(wanted))):
             kept[row["number"]] = dict(row)
             rows.versions[name, row["number"]] = row["since"]
     for row in ask("document", ("number", sorted(reads.documents))):
         rows.documents[row["number"]] = dict(row)
+    if reads.collected:
+        found = connection.execute(_HANDS, {"tokens": sorted(reads.collected), "known": known})
+        for token, *hand in found:
+            rows.hands.setdefault(token, set()).add(tuple(hand))
     return rows
+
+
+_HANDS = text("""
+    SELECT DISTINCT e.household, e.cell, e.data_year, e.quarter, p."natural" FROM entry e
+    JOIN person p ON p.ended IS NULL AND p.id = convert_from(e.bytes, 'UTF8')::jsonb -> 'fact' ->> 'collected_by'
+    WHERE e.household = ANY(:tokens) AND e.kind = 'EditPermitted' AND e.operation IN ('collect', 'update')
+    AND (CAST(:known AS bigint) IS NULL OR e.number < :known)
+""")
 
 
 @dataclass(slots=True)

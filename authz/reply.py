@@ -56,6 +56,7 @@ def received(row: dict[str, Any], register_no: str, received_on: date, scene: Sc
     step.must_stand("request.receive", row, scene)
     if received_on < date.fromisoformat(row["body"]["document"]["dated"]):
         raise refusal.DatedBefore("收文日期不得早于来文的成文日期，请核对")
+    document.must_not_be_ahead(received_on, scene.at, "/received_on")
     return RequestReceived(
         subject=row["number"], division=row["division"], register_no=register_no, received_on=received_on.isoformat(),
         hands=step.hand("request.receive", row, scene),

@@ -74,7 +74,11 @@ class RequestDrafted(Fact):
     hands: Hands
 
     def changes(self, where: Where) -> tuple[Change, ...]:
-        return (Put("request", (where.number,), {"state": "drafted", "division": self.division, "body": _text(self, where)}),)
+        return (
+            Put(
+                "request", (where.number,), {"state": "drafted", "division": self.division, "body": _text(self, where)}
+            ),
+        )
 
 
 class RequestChanged(Fact):

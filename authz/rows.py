@@ -32,9 +32,12 @@ class Reads:
     grants: frozenset[int] = frozenset()
     requests: frozenset[int] = frozenset()
     openings: frozenset[int] = frozenset()
+    erasures: frozenset[int] = frozenset()
     documents: frozenset[str] = frozenset()
     naturals: frozenset[str] = frozenset()
     """Identity tokens whose accounts are needed."""
+    collected: frozenset[str] = frozenset()
+    """Households of which it is needed who collected what."""
 
     def __or__(self, other: Reads) -> Reads:
         return Reads(*(getattr(self, each.name) | getattr(other, each.name) for each in fields(self)))
@@ -54,11 +57,14 @@ class Rows:
     by_unit: dict[str, list[Grant]] = field(default_factory=dict)
     requests: dict[int, dict[str, Any]] = field(default_factory=dict)
     openings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    erasures: dict[int, dict[str, Any]] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     charter: dict[str, str] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
     """Distinct households with a permitted write, for capped grants only."""
     seen: set[tuple[int, str]] = field(default_factory=set)
+    hands: dict[str, set[tuple[str, int, int | None, str]]] = field(default_factory=dict)
+    """Household -> (cell, data year, quarter, natural person) of whoever collected or updated it."""
     versions: dict[tuple[str, Any], int] = field(default_factory=dict)
     """(table, key) -> entry that made the version on record; the ETag of a thing."""
 

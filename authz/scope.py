@@ -35,7 +35,9 @@ def check(
             pointers=[_at(pointer, "operations", "该操作不适用于所填的数据类别")],
         )
     if begin >= end:
-        raise refusal.EmptyInterval("开始时间应早于结束时间，请核对", pointers=[_at(pointer, "until", "应晚于开始时间")])
+        raise refusal.EmptyInterval(
+            "开始时间应早于结束时间，请核对", pointers=[_at(pointer, "until", "应晚于开始时间")]
+        )
 
 
 def _at(pointer: str, name: str, message: str) -> dict[str, str]:

@@ -33,10 +33,7 @@ def visible(scene: Scene, row: dict[str, Any]) -> bool:
     if post is None or not scene.may("request.read", row["division"]):
         return False
     body = row["body"]
-    return (
-        post.unit in (body["unit"], body["document"]["addressee"], *body["document"]["cc"])
-        or post.role == "auditor"
-    )
+    return post.unit in (body["unit"], body["document"]["addressee"], *body["document"]["cc"]) or post.role == "auditor"
 
 
 def found(scene: Scene, number: int) -> dict[str, Any]:
@@ -98,5 +95,7 @@ def natural(scene: Scene, person: str) -> str:
 def _conflict(one: str, other: str) -> None:
     code = _DUTY.get(frozenset((one, other)), "applicant_approver")
     raise refusal.DutyConflict(
-        "起草、签发、承办、审批须由四个不同的人办理（按自然人，不按账号），请改由其他同志办理", missing="duty", duty=code
+        "起草、签发、承办、审批须由四个不同的人办理（按自然人，不按账号），请改由其他同志办理",
+        missing="duty",
+        duty=code,
     )

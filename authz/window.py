@@ -142,7 +142,8 @@ def closed(number: int, reason: str, scene: Scene) -> tuple[Fact, ...]:
     ended = tuple(sorted({*cuts, *(lower for cut in cuts.values() for lower in cut)}))
     shut = WindowClosed(subject=number, division=row["division"], reason=reason, cut=ended)
     revoked = (
-        GrantRevoked(grant=each.number, division=each.scope.division, reason=reason, cut=cuts[each.number]) for each in living
+        GrantRevoked(grant=each.number, division=each.scope.division, reason=reason, cut=cuts[each.number])
+        for each in living
     )
     return (shut, *revoked)
 

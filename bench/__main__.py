@@ -39,7 +39,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="mandate-bench-"))
     try:
         workers = os.environ.get("MANDATE_WORKERS", "1")
-        print(f"machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, workers {workers}")
+        print(
+            f"machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, workers {workers}"
+        )
         with service(folder, workers) as (_, first):
             pass
         with service(folder, workers) as (port, again):
@@ -125,7 +127,7 @@ def service(folder: Path, workers: str) -> Iterator[tuple[int, float]]:
 def wait_ready(running: subprocess.Popen[bytes], port: int) -> None:
     """Until /readyz answers 200, or the process is gone."""
     while running.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):  # noqa: S310
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
             return
         time.sleep(0.05)
     raise SystemExit("the service did not start")

@@ -59,7 +59,12 @@ def granted(client: Client, mark: int) -> list[Village]:
     change(handler, "receipt", {"register_no": f"收{mark}", "received_on": now.date().isoformat()})
     outcome = [{"line": 1, "outcome": "approved"}]
     change(handler, "proposal", {"lines": outcome, "opinion": "拟同意"})
-    reply = {"kind": "PIFU", "number": f"宁乡振发〔{now.year}〕{mark}号", "title": "批复", "dated": now.date().isoformat()}
+    reply = {
+        "kind": "PIFU",
+        "number": f"宁乡振发〔{now.year}〕{mark}号",
+        "title": "批复",
+        "dated": now.date().isoformat(),
+    }
     change(approver, "decision", {"document": reply, "lines": outcome, "opinion": "同意"})
     listed = done(client.get(admin, f"/v1/grants?holder=u-{COUNTY}-lead&limit=100"))["items"]
     grant = next(each["id"] for each in listed if each["request"] == number)

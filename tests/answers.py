@@ -39,6 +39,7 @@ def walk(town: worlds.Town) -> Seen:
     _request_steps(town)
     _grant_steps(town, things)
     _people_steps(town)
+    _erasure_steps(town)
     readers = Round(town, things)
     for route in readers.routes:
         for person in () if route.writes else (worlds.AUDITOR, worlds.CLERK, worlds.COLLECTOR, worlds.SYSTEM_ADMIN):
@@ -49,8 +50,15 @@ def walk(town: worlds.Town) -> Seen:
 
 _QUERIES = {
     "/v1/divisions": "?parent=640324", "/v1/deadline": "?from=2026-11-20&days=20&division=640324",
-    "/v1/responsibility": "?household=h-monitored&cell=monitored.income",
+    "/v1/consistency": "?from=3", "/v1/responsibility": "?household=h-monitored&cell=monitored.income",
 }  # fmt: skip
+
+
+def _erasure_steps(town: worlds.Town) -> None:
+    wish = {"household": "h-monitored", "member": "m-1", **REASON}
+    number = _done(town.post("/v1/erasures", worlds.SECURITY_ADMIN, wish))["id"]
+    assert town.get(f"/v1/erasures/{number}", worlds.AUDITOR).is_success
+    _done(town.change(f"/v1/erasures/{number}/approval", worlds.APPROVER))
 
 
 def _done(answer: Any) -> Any:

@@ -21,7 +21,13 @@ from authz.reply import Answer, Reply
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 PAPER = "a" * 64
 # Accounts: p-<natural><role>; two accounts with the same digit in front are one human being.
-ROLES = {"1": "county_clerk", "2": "county_signatory", "3": "county_admin", "4": "region_handler", "5": "region_approver"}
+ROLES = {
+    "1": "county_clerk",
+    "2": "county_signatory",
+    "3": "county_admin",
+    "4": "region_handler",
+    "5": "region_approver",
+}
 UNITS = {"region_handler": "u-64-lead", "region_approver": "u-64-lead"}
 LINE = {
     "line": 1, "division": "640324100", "cells": ["monitored.income"], "operations": ["collect", "update"],
@@ -46,7 +52,9 @@ class Office:
                 person = f"p-{natural}{mark}"
                 self.rows.people[person] = Person(person, f"n{natural}", 0)
                 unit = UNITS.get(role, "u-640324-lead")
-                post = Post(int(natural + mark), person, unit, unit.split("-")[1], role, "t", NOW - timedelta(days=9), FAR)
+                post = Post(
+                    int(natural + mark), person, unit, unit.split("-")[1], role, "t", NOW - timedelta(days=9), FAR
+                )
                 # Only some work in the county's office; the rest have left it again.
                 live = post if unit == "u-64-lead" or natural == mark else replace(post, valid_until=NOW)
                 self.rows.posts[person] = [post]
@@ -71,7 +79,9 @@ class Office:
             self.size += 1
 
     def fold(self, change: Any) -> None:
-        table: dict[Any, dict[str, Any]] = {"request": self.rows.requests, "document": self.rows.documents}.get(change.table, {})
+        table: dict[Any, dict[str, Any]] = {"request": self.rows.requests, "document": self.rows.documents}.get(
+            change.table, {}
+        )
         key = change.key[0]
         if isinstance(change, Put):
             table[key] = {"number": key, **change.values}
@@ -85,10 +95,18 @@ class Office:
             "draft": ("p-11", "request.draft", lambda row, scene: filing.drafted(text, scene)),
             "change": ("p-11", "request.draft", lambda row, scene: filing.changed(row, text, scene)),
             "sign": ("p-22", "request.sign", lambda row, scene: filing.signed(row, stored, scene)),
-            "receive": ("p-44", "request.receive", lambda row, scene: reply.received(row, "1", date(2026, 11, 23), scene)),
+            "receive": (
+                "p-44",
+                "request.receive",
+                lambda row, scene: reply.received(row, "1", date(2026, 11, 23), scene),
+            ),
             "return": ("p-44", "request.return", lambda row, scene: reply.returned(row, (("/lines", "c"),), scene)),
             "propose": ("p-44", "request.propose", lambda row, scene: reply.proposed(row, answers, "c", scene)),
-            "decide": ("p-55", "request.decide", lambda row, scene: reply.decided(row, answer, answers, "c", (), scene)),
+            "decide": (
+                "p-55",
+                "request.decide",
+                lambda row, scene: reply.decided(row, answer, answers, "c", (), scene),
+            ),
             "withdraw": ("p-22", "request.withdraw", lambda row, scene: filing.withdrawn(row, "c", scene)),
         }
         for name in steps:

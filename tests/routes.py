@@ -72,6 +72,7 @@ class Things:
     post: int = 1
     edit: int = 1
     sha256: str = "0" * 64
+    erasure: int = 1
 
     @staticmethod
     def on(town: worlds.Town) -> Things:
@@ -88,20 +89,22 @@ class Things:
         post = town.get(f"/v1/people/{worlds.OFFICER}", worlds.SYSTEM_ADMIN).json()["posts"][0]
         found = [answer.json()["entry"] for answer in (window, edit) if answer.status_code == 201]
         assert len(found) == 2, (window.text, edit.text)
-        return Things(town.received(), grant, found[0], post["post"], found[1], town.paper())
+        wish = {"household": "h-lifted", "reason": "保存期已满"}
+        erasure = town.post("/v1/erasures", worlds.SECURITY_ADMIN, wish).json()["id"]
+        return Things(town.received(), grant, found[0], post["post"], found[1], town.paper(), erasure)
 
     def url(self, path: str) -> str:
         """The path with its parts filled in; a kind of thing nobody made here is one that does not exist."""
         kinds = {
             "requests": self.request, "grants": self.grant, "windows": self.window, "posts": self.post,
             "people": worlds.OFFICER, "entries": self.edit, "attributions": self.edit, "attachments": self.sha256,
-            "divisions": worlds.COUNTY, "households": "h-monitored",
+            "divisions": worlds.COUNTY, "households": "h-monitored", "tile": "0", "erasures": self.erasure,
         }  # fmt: skip
 
         def filled(match: re.Match[str]) -> str:
             return f"{match[1]}/{kinds.get(match[1], NOWHERE)}"
 
-        return re.sub(r"([a-z]+)/\{\w+\}", filled, path)
+        return re.sub(r"([a-z]+)/\{\w+\}", filled, path.replace("{path}", "000.p/1"))
 
 
 @dataclass
@@ -165,6 +168,11 @@ def owed(answer: Any) -> Iterator[str]:
         yield "is no whole problem"
     elif answer.json()["status"] != answer.status_code:
         yield "says another status than it has"
+
+
+def forged(token: str) -> str:
+    """The token with another letter in its signature. Not the last ones: one signature in sixteen ends in `AA`."""
+    return token[:-40] + ("A" if token[-40] != "A" else "B") + token[-39:]
 
 
 def objects(example: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from api import responses
 
 UNPLAYED = {
     "post /v1/bootstrap": "a town has its administrator already; its answer holds a token",
+    "post /v1/cosignatures": "a town has no witness",
 }
 
 

@@ -86,7 +86,9 @@ NAMES = ["a\r\n.pdf", 'a".pdf', "a/b.pdf", "a\\b.pdf", "..\\a.pdf", "con.pdf", "
          "a\u202efdp.exe.pdf", "a\u200b.pdf", "a\0.pdf", "a" * 190 + ".pdf", "a.html"]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "body", "name", "refused"), [*BAD, *((PDF, PAPER, n, refusal.BadAttachment) for n in NAMES)])
+@pytest.mark.parametrize(
+    ("kind", "body", "name", "refused"), [*BAD, *((PDF, PAPER, n, refusal.BadAttachment) for n in NAMES)]
+)
 def test_what_only_pretends_is_refused(kind: str, body: bytes, name: str | None, refused: type[Refusal]) -> None:
     with pytest.raises(refused):
         check(kind, body, name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -55,6 +57,8 @@ REFUSED = [
     (["token", "p-1002"], "只用于演示环境"),
     (["token", "--once"], "人员编号"),
     (["demo"], "只用于演示环境"),
+    (["fsck"], "MANDATE_DATA"),
+    (["token", "--once", "p-1"], "MANDATE_DATA"),
     (["run", "--database-url", "mysql://x"], "PostgreSQL"),
 ]  # fmt: skip
 
@@ -89,6 +93,23 @@ def test_a_token_of_a_demo_world_is_printed_and_good(capsys: pytest.CaptureFixtu
     assert cli.main(["token"]) == 2
     assert cli.main(["token", "--role", "county_clerk"]) == 2
     assert "mandate run" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "var/keys/demo.key").mkdir(parents=True)
+    assert cli.main(["token", "p-1002"]) == 2
+    assert "demo.key" in capsys.readouterr().err
+
+
+def test_a_console_of_another_alphabet_or_none_at_all_stops_nothing() -> None:
+    words = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main(['policies', 'lint']))"]
+    plain = subprocess.run(words, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (plain.returncode, b"?" in plain.stdout) == (0, True), plain.stderr
+    with Path("/dev/full").open("w") as full:
+        # 120 is the interpreter's own word, in some versions, that its last lines could not be written.
+        assert subprocess.run(words, stdout=full, stderr=full, check=False).returncode in (0, 120)
+    closed = subprocess.run(["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", *words], check=False)
+    assert closed.returncode == 0
 
 
 class Terminal(io.StringIO):

@@ -73,7 +73,10 @@ def test_each_fault_has_its_own_advice() -> None:
     assert said >= {advice for _, advice in document._FAULTS}
 
 
-MESSY = st.text(st.sampled_from("同乡振发號号〔〕[]()【】〖〗﹝﹞（）［］ \u3000\t0129２０１第·e\u0301\u00b4\u00a8\ufa1e½"), max_size=24)
+MESSY = st.text(
+    st.sampled_from("同乡振发號号〔〕[]()【】〖〗﹝﹞（）［］ \u3000\t0129２０１第·e\u0301\u00b4\u00a8\ufa1e½"),
+    max_size=24,
+)
 
 
 @given(MESSY | st.text(max_size=20))

@@ -61,7 +61,9 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("person", "more", "status", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+@pytest.mark.parametrize(
+    ("person", "more", "status", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
 def test_a_refusal_is_recorded_and_changes_nothing(
     town: Town, person: str, more: dict[str, Any], status: int, code: str
 ) -> None:
@@ -121,22 +123,28 @@ def test_a_batch_answers_each_item_on_its_own(town: Town) -> None:
 
 
 def test_a_batch_is_the_map_of_its_single_edits(town: Town) -> None:
-    items = [town.edit(household=f"h-{n % 3}", **more) for n, (_, _, more, _, _) in enumerate(REFUSED) if "household" not in more]
-    singles = [edit(town, **{name: value for name, value in item.items()}).json() for item in items]
+    items = [
+        town.edit(household=f"h-{n % 3}", **more)
+        for n, (_, _, more, _, _) in enumerate(REFUSED)
+        if "household" not in more
+    ]
+    singles = [edit(town, **dict(item.items())).json() for item in items]
     batch = town.post("/v1/edits/batch", COLLECTOR, items).json()["results"]
-    assert [(each["decision"] if "decision" in each else "permit", each.get("code")) for each in singles] == [
+    assert [(each.get("decision", "permit"), each.get("code")) for each in singles] == [
         (each["decision"], each.get("code")) for each in batch
     ]
 
 
-@pytest.mark.parametrize("body", [{}, [], "x", [town for town in range(1001)]], ids=["object", "empty", "text", "1001"])
+@pytest.mark.parametrize("body", [{}, [], "x", list(range(1001))], ids=["object", "empty", "text", "1001"])
 def test_a_batch_is_a_list_of_at_most_a_thousand(town: Town, body: Any) -> None:
     assert town.post("/v1/edits/batch", COLLECTOR, body).status_code == 422
 
 
 def test_an_unknown_household_is_bound_where_it_was_first_edited(town: Town) -> None:
     assert edit(town, household="h-first").status_code == 201
-    far = town.delegated(town.granted(town.line(division="640324105"))[0], holder=f"u-{FAR_VILLAGE}-village", division=FAR_VILLAGE)
+    far = town.delegated(
+        town.granted(town.line(division="640324105"))[0], holder=f"u-{FAR_VILLAGE}-village", division=FAR_VILLAGE
+    )
     answer = edit(town, FAR_COLLECTOR, household="h-first", division=FAR_VILLAGE)
     assert (answer.status_code, answer.json()["code"], answer.json().get("grant")) == (403, "wrong_household", None)
     assert edit(town, FAR_COLLECTOR, household="h-second", division=FAR_VILLAGE).json()["grant"] == far

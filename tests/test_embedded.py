@@ -26,6 +26,7 @@ from api.cluster import (
     occupants,
     person,
     private_folder,
+    socket_folder,
 )
 from api.embedded import Cluster
 
@@ -159,9 +160,10 @@ def test_a_crash_and_a_process_id_given_away_since_do_not_stop_the_next_start(tm
     assert cluster.pid is not None
     os.kill(cluster.pid, signal.SIGKILL)
     cluster.stop()
-    file = cluster.cluster / "postmaster.pid"
-    lines = file.read_text().splitlines()
-    file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    place = socket_folder(cluster.folder, person(cluster.folder, binaries() / "postgres"))
+    for file in (cluster.cluster / "postmaster.pid", place / ".s.PGSQL.5432.lock"):
+        lines = file.read_text().splitlines()
+        file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     cluster.start()
     assert ask(cluster.url(), "SELECT n FROM kept") == [(7,)]
     cluster.stop()

@@ -90,7 +90,7 @@ def test_from_an_empty_log_to_a_recorded_edit(day: Day) -> None:
     assert permitted.status_code == 201, permitted.text
     assert permitted.json()["decision"] == "permit"
     seen = day.get(f"/v1/entries?household=h-monitored&person={worlds.COLLECTOR}", worlds.AUDITOR).json()["items"]
-    assert [each["decision"] for each in seen] == ["deny", "permit"]
+    assert [each["decision"] for each in seen] == ["permit", "deny"]
     assert day.get("/v1/me", worlds.OBSERVER).status_code == 200
 
 

@@ -142,7 +142,7 @@ def test_the_code_admits_one_administrator_once(town: worlds.Town, database: Wor
         assert seen.status_code == 200
         assert [each["role"] for each in seen.json()["posts"]] == ["system_admin"]
         assert town.client.get("/v1/people/p-1", headers={"Authorization": "Bearer x"}).status_code == 401
-    assert kinds(database.engine)[4:] == [
+    assert kinds(database.engine)[5:] == [
         "PersonRegistered", "UnitEstablished", "PostAssigned", "AdministratorAdmitted", "TokenHanded", "StrangersCounted",
     ]  # fmt: skip
     logged = everything_logged(database.engine)

@@ -10,7 +10,7 @@ from acts import Ask, Say, as_superuser, caller, employ, established, loaded, ra
 from conftest import World
 from sqlalchemy import Engine, create_engine
 
-from audit import fsck
+from audit import fsck, reread
 from audit.tree import Edge, leaf
 from authz import refusal
 from authz.household import ask_move
@@ -196,7 +196,7 @@ def test_a_tampered_register_of_an_empty_log_is_found(database: World) -> None:
 
 
 def test_many_entries_are_read_in_pieces(database: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fsck, "CHUNK", 3)
+    monkeypatch.setattr(reread, "PIECE", 3)
     with running(database.engine) as ledger:
         for n in range(10):
             submitted(ledger, [Say(facts=(loaded(f"h-{n}"), established("u-64-lead")))])

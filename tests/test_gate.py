@@ -165,7 +165,7 @@ def _oracle(body: bytes) -> Any:
     return _content(value)
 
 
-LETTERS = st.sampled_from(list("aeé\u0301县张0 \t\n\"\\/{}[]:,-😀\U00020bb7\u202e\u200b\u00ad\x7f\u0000\u001b\ue000"))
+LETTERS = st.sampled_from(list('aeé\u0301县张0 \t\n"\\/{}[]:,-😀\U00020bb7\u202e\u200b\u00ad\x7f\u0000\u001b\ue000'))
 TEXTS = st.text(LETTERS, max_size=6)
 NUMBERS = st.sampled_from([0, 1, -7, 2**53, 2**53 + 1, -(2**53) - 1, 10**30]) | st.sampled_from(
     [0.5, -0.0, 1e300, math.inf, math.nan]

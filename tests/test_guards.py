@@ -143,8 +143,9 @@ def test_the_application_makes_and_drops_nothing(filled: World, statement: str) 
 
 RIGHTS: dict[str, str] = {
     "entry": "SI", "act": "SI", "head": "SU", "vault": "SID", "content": "SI", "usage": "SI", "idempotency": "SIUD",
-    "person": "SIU", "unit": "SIU", "post": "SIU", "household": "SIU", "grants": "SIU", "request": "SIU", "opening": "SIU",
-    "document": "SIU", "charter": "SIU", "alembic_version": "S", "stranger": "SIUD", "ceremony": "SIUD",
+    "person": "SIU", "unit": "SIU", "post": "SIU", "household": "SIU", "grants": "SIU", "request": "SIU", "opening": "SIU", "erasure": "SIU",
+    "document": "SIU", "charter": "SIU", "alembic_version": "S", "stranger": "SIUD", "ceremony": "SIUD", "cosignature": "SIUD",
+    "witness": "SIUD", "node": "SI", "checkpoint": "SIU", "edge": "SIU",
 }  # fmt: skip
 _WORDS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUNCATE"}
 

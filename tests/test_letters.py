@@ -67,7 +67,9 @@ def test_the_three_forms(town: Town, kind: str, reply: str, closing: str, answer
     lines = [{"line": 1, "outcome": "narrowed", "scope": {"operations": ["collect"]}, "reason": EVIL}]
     assert town.change(f"/v1/requests/{number}/proposal", HANDLER, {"lines": lines, "opinion": "拟同意"}).is_success
     letter = {"kind": reply, "number": f"宁乡振函〔{today.year}〕7号", "dated": today.isoformat()}
-    decided = town.change(f"/v1/requests/{number}/decision", APPROVER, {"document": letter, "lines": lines, "opinion": EVIL})
+    decided = town.change(
+        f"/v1/requests/{number}/decision", APPROVER, {"document": letter, "lines": lines, "opinion": EVIL}
+    )
     assert decided.is_success, decided.text
     replied = read(town, number, "reply")
     for text in (letter["number"], body["document"]["number"], answer, EVIL, "缩小范围同意", "盖章扫描件待补"):

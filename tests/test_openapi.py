@@ -21,6 +21,7 @@ from api.settings import Settings
 ROOT = Path(__file__).parent.parent
 CHINESE = re.compile("[\u4e00-\u9fff]{2,}")
 BODILESS = {
+    "/v1/erasures/{id}/approval": "approving says nothing beyond which erasure",
     "/v1/households/{token}/acceptance": "accepting says nothing beyond which household",
     "/v1/requests/{id}/signature": "signing says nothing beyond which request",
 }

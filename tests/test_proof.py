@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -12,9 +11,8 @@ from hypothesis import strategies as st
 
 from audit import proof
 from audit.proof import BadProof
-from audit.tree import EMPTY, SHA256, Edge, Hashing, leaf, node
+from audit.tree import EMPTY, SHA256, SM3, Edge, Hashing, leaf, node
 
-SM3: Hashing = partial(hashlib.new, "sm3")
 MOST = 70
 LEAVES = [leaf(bytes((each,))) for each in range(MOST)]
 

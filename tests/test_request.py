@@ -138,7 +138,9 @@ def test_what_may_not_be_decided(answer: Reply, answers: tuple[Answer, ...], kin
     assert faults(office) == []
 
 
-@pytest.mark.parametrize("steps", [("draft", "sign", "receive"), ("draft", "sign", "receive", "propose", "return", "sign")])
+@pytest.mark.parametrize(
+    "steps", [("draft", "sign", "receive"), ("draft", "sign", "receive", "propose", "return", "sign")]
+)
 def test_a_decision_needs_a_proposal_that_has_not_fallen(steps: tuple[str, ...]) -> None:
     office = Office().run(*steps)
     with pytest.raises(refusal.WrongState):
@@ -221,7 +223,9 @@ class Trip(RuleBasedStateMachine):
         """The step that brings the request on, by somebody in the right role."""
         row = self.office.row
         ready = "decide" if row["body"].get("proposal") else "propose"
-        name = {"drafted": "sign", "returned": "sign", "filed": "receive", "received": ready}.get(row["state"], "decide")
+        name = {"drafted": "sign", "returned": "sign", "filed": "receive", "received": ready}.get(
+            row["state"], "decide"
+        )
         mark = "5" if name == "decide" else "4"
         self.attempt(name, self.text.signatory if name == "sign" else f"p-{natural}{mark}", number, outcome)
 
@@ -234,7 +238,9 @@ class Trip(RuleBasedStateMachine):
         narrower = {"max_records": 1} if outcome == "narrowed" else None
         answers = (Answer(1, outcome, narrower, None),)
         with contextlib.suppress(Refusal):
-            self.office.run(name, who={name: person}, text=self.text, answer=replace(REPLY, number=number), answers=answers)
+            self.office.run(
+                name, who={name: person}, text=self.text, answer=replace(REPLY, number=number), answers=answers
+            )
 
     @invariant()
     def sound(self) -> None:

@@ -155,6 +155,26 @@ def test_a_service_shows_its_code_until_somebody_is_admitted(service: House) -> 
     assert not (service.folder / "var/keys/demo.key").exists()
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_closed_terminal_stops_the_service_with_its_database(service: House, workers: str) -> None:
+    service.start("run", "--workers", workers)
+    assert service.stop(signal.SIGHUP, group=True) == 0
+    assert service.left == []
+    assert "数据已保存" in service.said
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_service_whose_database_is_killed_ends_and_starts_again(service: House, workers: str) -> None:
+    service.start("run", "--workers", workers)
+    assert service.process is not None
+    os.kill(int((service.folder / "var/postgres/cluster/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    assert service.process.wait(PATIENCE) == 2
+    assert "意外退出" in service.said
+    assert "Traceback" not in service.said
+    service.start("run")
+    assert service.stop() == 0
+
+
 def test_several_workers_share_one_database_and_end_together(service: House) -> None:
     service.start("run", "--workers", "2")
     assert service.process is not None

@@ -73,7 +73,9 @@ def test_a_window_ends_at_its_instant_and_not_before() -> None:
     ends = [(WISH.valid_from - step, "pending"), (WISH.valid_from, "open"), (WISH.valid_until - step, "open")]
     for at, state in [*ends, (WISH.valid_until, "closed")]:
         assert window.state(body, at) == state
-    shut = window.WindowClosed(subject=7, division="6403", reason="c", cut=()).changes(Where(20, NOW, "p-1", "u-64-lead"))[0]
+    shut = window.WindowClosed(subject=7, division="6403", reason="c", cut=()).changes(
+        Where(20, NOW, "p-1", "u-64-lead")
+    )[0]
     assert isinstance(shut, Amend)
     assert window.state(body | shut.values["body"], NOW) == "closed"
     assert shut.values["body"]["closed_at"] == instant(NOW)

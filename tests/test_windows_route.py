@@ -74,7 +74,9 @@ def test_the_notice_is_kept_and_may_have_no_number(town: Town) -> None:
     assert seen.json()["notice"] == given | {"number": None}
     assert seen.json()["state"] == "open"
     assert [each["division"] for each in window["grants"]] == [YUHAI]
-    log = town.deployment.database.engine.connect().exec_driver_sql("SELECT bytes FROM entry WHERE kind = 'WindowOpened'")
+    log = town.deployment.database.engine.connect().exec_driver_sql(
+        "SELECT bytes FROM entry WHERE kind = 'WindowOpened'"
+    )
     assert all("通知".encode() not in bytes(row.bytes) for row in log)
 
 

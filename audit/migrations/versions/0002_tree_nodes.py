@@ -42,14 +42,14 @@ def fill(connection: Connection) -> None:
     while leaves := _leaves(connection, edge.size):
         edge, whole = edge.grow(leaves)
         if whole:
-            cursor = connection.connection.driver_connection.cursor()
+            cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
             with cursor.copy("COPY node (level, number, hash) FROM STDIN") as copy:
                 copy.write("".join(map(nodes.line, whole)).encode())
 
 
 def _leaves(connection: Connection, begin: int) -> list[bytes]:
     found = connection.exec_driver_sql(
-        f"SELECT leaf FROM entry WHERE number >= {begin} AND number < {begin + CHUNK} ORDER BY number"
+        f"SELECT leaf FROM entry WHERE number >= {begin} AND number < {begin + CHUNK} ORDER BY number"  # noqa: S608 integers
     )
     return [bytes(row.leaf) for row in found]
 

@@ -1,0 +1,42 @@
+"""The guard: whether the database still refuses to change the log.
+
+Each of `entry` with all its partitions, `act` and `node` carries two triggers, ENABLE ALWAYS, that call one function
+which raises. A trigger that is dropped, disabled, bound to a condition or to another function, or a function with
+another body, means that somebody could rewrite history unhindered: nothing is recorded any more, and so nothing is
+permitted. This is a fence and no proof: the proof is what others hold.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+from authz.refusal import Closed
+
+TOLD = "数据库中保护日志的触发器已被停用或改动，已停止办理。请立即报告审计部门，由系统管理员恢复触发器并核验（mandate fsck）后再启动"
+_TRIGGERS = """
+WITH log AS (
+    SELECT 'public.entry'::regclass::oid AS oid UNION ALL SELECT 'public.act'::regclass UNION ALL SELECT 'public.node'::regclass
+    UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.entry'::regclass
+)
+SELECT 2 * (SELECT count(*) FROM log) = (
+    SELECT count(*) FROM pg_trigger t JOIN log ON t.tgrelid = log.oid
+    WHERE t.tgenabled = 'A' AND t.tgqual IS NULL AND t.tgfoid = 'public.refuse_change'::regproc
+    AND (t.tgname, t.tgtype) IN (('append_only', 27), ('append_only_whole', 34))
+) AND (SELECT btrim(prosrc, E' \\n') FROM pg_proc WHERE oid = 'public.refuse_change'::regproc) = :body
+"""
+# tgtype: 27 = before, each row, update or delete; 34 = before, each statement, truncate.
+BODY = (
+    "BEGIN\n    RAISE EXCEPTION 'the log is append-only: % on % is refused', TG_OP, TG_TABLE_NAME"
+    " USING ERRCODE = 'insufficient_privilege';\nEND"
+)
+
+
+def stands(connection: Connection) -> bool:
+    """Whether every trigger stands as it was made."""
+    return bool(connection.execute(text(_TRIGGERS), {"body": BODY}).scalar_one())
+
+
+def must_stand(connection: Connection) -> None:
+    """Return if the log is guarded; else Closed."""
+    if not stands(connection):
+        raise Closed(TOLD)
