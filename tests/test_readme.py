@@ -32,8 +32,9 @@ DOCUMENTS = (
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 SECTIONS = {
     "What it is": "这是什么", "Run it": "怎么用起来", "For whom": "谁用它做什么", "Ten scenarios": "十个场景",
-    "Three trips": "试办三件事", "Whom you have to trust": "可信边界", "What is not there yet": "暂未提供", "Words": "用语",
-    "Where things are": "文件目录", "Commands": "命令", "Sources": "数据来源",
+    "Three trips": "试办三件事", "Whom you have to trust": "可信边界", "Witnesses": "见证人", "Evidence": "证据文件",
+    "What is not there yet": "暂未提供", "Words": "用语", "Where things are": "文件目录", "Commands": "命令",
+    "Sources": "数据来源",
 }  # fmt: skip
 SITE = "http://127.0.0.1:8080"
 
@@ -79,6 +80,24 @@ def test_neither_language_promises_more(title: str) -> None:
 
 def test_both_trips_are_the_same_calls() -> None:
     assert calls(ENGLISH) == calls(CHINESE)
+
+
+def bare(script: str) -> list[str]:
+    """The lines of a script, or of the blocks of a section, without comments."""
+    lines = (re.sub(r"(^|\s+)# .*", "", line).strip() for line in script.splitlines())
+    return [re.sub(" +", " ", line) for line in lines if line]
+
+
+@pytest.mark.parametrize("title", ["Whom you have to trust", "Witnesses", "Evidence"])
+def test_both_languages_paste_the_same(title: str) -> None:
+    pasted = [re.findall(r"```\w+\n(.*?)```", section(name, title), re.DOTALL) for name in READMES]
+    assert [bare(each) for each in pasted[0]] == [bare(each) for each in pasted[1]] != []
+
+
+def test_the_commands_that_catch_him_are_those_that_are_run() -> None:
+    block = re.findall(r"```sh\n(.*?)```", section(ENGLISH, "Whom you have to trust"), re.DOTALL)[0]
+    assert bare(block) == bare(text("docs/trust.sh")) != []
+    assert bare(block.replace("--paper ", "")) != bare(block)
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

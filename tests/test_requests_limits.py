@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 import worlds
 from conftest import World
 from worlds import CLERK, Town
-
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 @pytest.fixture

@@ -65,6 +65,11 @@ INCOME = ["monitored.income", "lifted_out.income"]
 USUAL = ["collect", "update", "verify"]
 
 
+def today() -> str:
+    """Asked anew each time: a run that crosses midnight would answer a letter of tomorrow."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def facts() -> list[Fact]:
     """The founding facts of the small world."""
     since = instant(datetime(2026, 1, 1, tzinfo=UTC))
