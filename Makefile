@@ -47,7 +47,14 @@ conformance: $(STAMP) ## run published test vectors; VECTORS=folder
 bench: $(STAMP) ## measure, and print the published figures
 	@$(PYTHON) -m bench
 
-torture: $(STAMP) ## kill the service under load again and again, and look for anything lost
+# The fuzzer is no part of the environment: it lies beside it, and only this command sees it.
+torture: $(STAMP) ## kill the service under load, look for anything lost; then fuzz the parsers (FUZZ_SECONDS each)
 	@$(PYTHON) -m bench.torture
+	@cmp -s bench/torture.lock .venv/torture/lock || { rm -rf .venv/torture && \
+	  $(PYTHON) -m pip --disable-pip-version-check --no-input install -qq --only-binary=:all: --require-hashes \
+	    --target .venv/torture -r bench/torture.lock && cp bench/torture.lock .venv/torture/lock; } || { \
+	  echo 'atheris cannot be installed here (it has wheels for Linux x86_64, Python 3.11 to 3.13): nothing was fuzzed' >&2; \
+	  exit 1; }
+	@PYTHONPATH=.venv/torture $(PYTHON) -m bench.fuzz
 
 .PHONY: help install run demo test check lint types fix fsck golden conformance bench torture

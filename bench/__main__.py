@@ -25,7 +25,7 @@ from pathlib import Path
 
 from api import founding
 from api.client import Client
-from bench import authority, load
+from bench import authority, lag, load, proofs, rates
 from bench.authority import Village
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "8"))
@@ -51,6 +51,7 @@ def main() -> None:
                 tokens = {each.collector: client.token(each.collector) for each in villages}
             rows = measured(port, villages, tokens)
         rows += [("first start with demo world, s", f"{first:.1f}"), ("start with the world there, s", f"{again:.1f}")]
+        rows += rates.checked(folder) + rates.hashed() + proofs.measured()
         for name, figure in rows:
             print(f"| {name:<58} | {figure:>22} |")
     finally:
@@ -58,13 +59,14 @@ def main() -> None:
 
 
 def measured(port: int, villages: list[Village], tokens: dict[str, str]) -> list[tuple[str, str]]:
-    """Ceiling, single edits and batches."""
+    """Ceiling, single edits, batches, and the lag of the checkpoint."""
     with echo() as other:
         ceiling = asyncio.run(load.run(other, itertools.repeat(load.post("/", "x", b"{}")), CONNECTIONS, SECONDS))
     asyncio.run(load.run(port, batches(villages, tokens), 2, 3))
     single = asyncio.run(load.run(port, singles(villages, tokens), CONNECTIONS, SECONDS))
     quiet = asyncio.run(load.run(port, singles(villages, tokens), 1, SECONDS / 2))
     batch = asyncio.run(load.run(port, batches(villages, tokens), 2, SECONDS))
+    signed = asyncio.run(lag.measured(port, singles(villages, tokens), SECONDS))
     assert set(single.statuses) == set(quiet.statuses) == {201}, (single.statuses, quiet.statuses)
     assert set(batch.statuses) == {200}, batch.statuses
     return [
@@ -76,6 +78,10 @@ def measured(port: int, villages: list[Village], tokens: dict[str, str]) -> list
         ("  p50 / p99, ms", f"{quiet.quantile(0.5):.1f} / {quiet.quantile(0.99):.1f}"),
         (f"edits in batches of {BATCH}, 2 connections, edits/s", f"{batch.rate * BATCH:,.0f}"),
         ("  p50 / p99 of a batch, ms", f"{batch.quantile(0.5):.0f} / {batch.quantile(0.99):.0f}"),
+        (
+            "entry until a signed checkpoint covers it, p50 / p99, s",
+            f"{signed.quantile(0.5):.2f} / {signed.quantile(0.99):.2f}",
+        ),
     ]
 
 

@@ -111,18 +111,6 @@ def measured(size: int = SIZE) -> list[tuple[str, str]]:
     ]
 
 
-_LAG = """
-SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY seconds) FROM entry, LATERAL (
-    SELECT extract(epoch FROM checkpoint.at - entry.at) AS seconds FROM checkpoint
-    WHERE origin = %s AND size > entry.number ORDER BY size LIMIT 1) signed WHERE entry.number >= %s
-"""
-
-
-def lag(connection: Connection, origin: str, begin: int = 0) -> float:
-    """Seconds from the record of an entry to the first checkpoint over it, at 99 of 100 entries from `begin` on."""
-    return float(connection.exec_driver_sql(_LAG, (origin, begin)).scalar_one())
-
-
 if __name__ == "__main__":
     for name, figure in measured():
         print(f"| {name:<58} | {figure:>22} |")

@@ -11,20 +11,7 @@ from typing import Any
 import pytest
 import worlds
 from conftest import World
-from worlds import (
-    ADMIN,
-    APPROVER,
-    AUDITOR,
-    CLERK,
-    COLLECTOR,
-    HANDLER,
-    LEAD,
-    OBSERVER,
-    SIGNATORY,
-    TOWN_ADMIN,
-    Town,
-    today,
-)
+from worlds import ADMIN, APPROVER, AUDITOR, CLERK, COLLECTOR, HANDLER, LEAD, OBSERVER, SIGNATORY, TOWN_ADMIN, Town
 
 from api import pep
 from api.founding import Deed
@@ -47,7 +34,7 @@ def reply(town: Town, lines: list[dict[str, Any]] | None = None, **document: Any
     """The body of a decision with the next free number."""
     number = town.draft()["document"]["number"].replace("同", "宁")
     return {
-        "document": {"kind": "PIFU", "number": number, "dated": today()} | document,
+        "document": {"kind": "PIFU", "number": number, "dated": worlds.today()} | document,
         "lines": lines or YES,
         "opinion": "同意",
     }
@@ -65,7 +52,7 @@ def calls(town: Town, number: int) -> dict[str, tuple[str, str, str, Any]]:
     draft["document"].pop("number_written")
     return {
         "change": ("PUT", "", CLERK, draft), "signature": ("POST", "/signature", SIGNATORY, None),
-        "receipt": ("POST", "/receipt", HANDLER, {"register_no": "收1", "received_on": today()}),
+        "receipt": ("POST", "/receipt", HANDLER, {"register_no": "收1", "received_on": worlds.today()}),
         "return": ("POST", "/return", HANDLER, RETURN),
         "proposal": ("POST", "/proposal", HANDLER, {"lines": YES, "opinion": "拟同意"}),
         "decision": ("POST", "/decision", APPROVER, reply(town)),
