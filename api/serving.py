@@ -32,6 +32,7 @@ from api.database import Database, Roles, open_engine, prepare
 from api.embedded import PORT, Cluster, password
 from api.founding import Deed, Lawbook
 from api.progress import Bar, say
+from api.server import Server
 from api.settings import Misconfigured, Settings
 
 CONNECTIONS = 150
@@ -238,7 +239,7 @@ def work(plan: Plan, listener: socket.socket) -> None:
             access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG, timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE,
         )  # fmt: skip
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
     finally:
         engine.dispose()
 

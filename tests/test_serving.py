@@ -185,6 +185,15 @@ def test_several_workers_share_one_database_and_end_together(service: House) -> 
     assert "Traceback" not in service.said
 
 
+def test_a_second_signal_does_not_cut_the_end_short(service: House) -> None:
+    service.start("run")
+    assert service.process is not None
+    service.process.send_signal(signal.SIGTERM)
+    time.sleep(0.05)
+    assert service.stop(signal.SIGINT) == 0
+    assert "Traceback" not in service.said
+
+
 def test_a_killed_service_leaves_no_worker_and_starts_again(service: House) -> None:
     service.start("run", "--workers", "2")
     assert service.process is not None
