@@ -111,4 +111,4 @@ class Act(ABC):
 
     def answer(self, recorded: Recorded) -> tuple[int, bytes]:
         """Status and body that answer this act; stored with it under an idempotency key."""
-        raise NotImplementedError(f"{self.name} has no stored answer")
+        raise TypeError(f"{self.name} has no stored answer, so it takes no idempotency key")
