@@ -10,10 +10,10 @@ from api.database import Database, open_engine
 from api.deployment import Deployment
 from api.founding import Deed
 from audit import ceremony, keyring
+from audit.batch import Laws
 from audit.checkpoint import Verifier
 from audit.keeper import Keeper
 from audit.signing import Consult
-from authz.decision import Law
 from authz.fact import Fact
 
 FOLDER = "log"
@@ -39,9 +39,9 @@ def keeper(deployment: Deployment, consult: Consult | None = None) -> Keeper:
     )  # fmt: skip
 
 
-def rotate(database: Database, law: Law, keys: Path, origin: str) -> Verifier:
+def rotate(database: Database, laws: Laws, keys: Path, origin: str) -> Verifier:
     """Replace the key in force by a new one, on record and signed by the old; a running service takes it up by itself."""
     with ceremony.alone(database.engine) as charter:
         fact = keyring.rotate(keys / FOLDER, origin, charter.get("log_key", ""))
-        founding.record(database, law, [Deed(ref=pep.new_ref(), facts=(fact,))])
+        founding.record(database, laws, [Deed(ref=pep.new_ref(), facts=(fact,))])
     return Verifier.from_vkey(fact.vkey)

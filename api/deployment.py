@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from api.database import Database
 from api.identity import Issuers
 from api.settings import Settings
+from audit.lawbook import Lawbook
 from audit.ledger import Ledger
-from authz.calendar import Calendar
 from authz.decision import Law
 
 
@@ -19,9 +19,13 @@ class Deployment:
     settings: Settings
     database: Database
     ledger: Ledger
-    law: Law
-    calendar: Calendar
+    laws: Lawbook
     issuers: Issuers
     pseudonym: bytes = field(repr=False)
     origin: str = "mandate.local/log"
     demo: bool = False
+
+    @property
+    def law(self) -> Law:
+        """The law as this process read it last; whoever decides takes the one of his scene."""
+        return self.laws.law

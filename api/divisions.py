@@ -6,9 +6,7 @@ from the width of the codes, which held for all of them.
 
 from __future__ import annotations
 
-import functools
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -16,7 +14,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep, policies
+from api import fields, pep
 from authz import refusal
 from authz.decision import Scene
 from authz.division import LEVELS, Division, Divisions, Lineage
@@ -38,12 +36,6 @@ class DeadlineQuery(fields.Query):
     from_: Annotated[fields.Day, Field(alias="from")]
     days: Annotated[int, Field(ge=1, le=3660), fields.Written]
     division: fields.DivisionCode | None = None
-
-
-@functools.cache
-def lineage(folder: Path) -> Lineage:
-    """The names codes have had, read once per process."""
-    return policies.load_lineage(folder)
 
 
 def _told(row: Division) -> dict[str, Any]:
@@ -81,7 +73,7 @@ def children(scene: Scene, names: Lineage, parent: str | None, at: date | None) 
 def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), ChildrenQuery)
-    names = lineage(pep.deployment(request).settings.policies)
+    names = scene.law.lineage
     items = [_told(row) for row in children(scene, names, query.parent, query.at)]
     return pep.page(items, None, request, total=len(items), edition=_edition(scene, names, query.at))
 
@@ -95,7 +87,7 @@ def _edition(scene: Scene, names: Lineage, at: date | None) -> str:
 def one(request: Request, code: str) -> Response:
     scene = pep.look(request, Reads())
     at = fields.read_query(request.url.query.encode(), DivisionQuery).at
-    divisions, names = scene.law.divisions, lineage(pep.deployment(request).settings.policies)
+    divisions, names = scene.law.divisions, scene.law.lineage
     edition = edition_at(names, divisions, at)
     row = None
     if edition is not None and len(code) > len("6403"):
@@ -123,7 +115,7 @@ def deadline(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), DeadlineQuery)
     path = scene.law.divisions.path(query.division) if query.division else ()
-    found = pep.deployment(request).calendar.deadline(query.from_, query.days, path)
+    found = scene.law.calendar.deadline(query.from_, query.days, path)
     return pep.told({
         "from": query.from_.isoformat(), "days": query.days, "division": query.division, "date": found.date.isoformat(),
         "provisional": found.provisional, "counted": found.counted,

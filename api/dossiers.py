@@ -98,7 +98,7 @@ def _told(body: dict[str, Any]) -> list[int]:
     return [each for each in found if each is not None]
 
 
-def plain(dossier: Dossier, calendar: Calendar) -> dict[str, Any]:
+def plain(dossier: Dossier) -> dict[str, Any]:
     """The whole of a request, as API.md writes it."""
     row, body, scene = dossier.row, dossier.body, dossier.scene
     letter, text = body["document"], body["text"]
@@ -113,7 +113,7 @@ def plain(dossier: Dossier, calendar: Calendar) -> dict[str, Any]:
         "ground": {"code": body["ground"], "text": dossier.text(text, "/ground/text")},
         "lines": [scope_written(each) for each in body["lines"]], "attachments": body["attachments"],
         "filed_at": written(body.get("filed_at")), "register_no": body.get("register_no"),
-        "received_on": body.get("received_on"), "clock": clock(row, scene, calendar),
+        "received_on": body.get("received_on"), "clock": clock(row, scene),
         "returned": _returned(dossier), "decision": _decision(dossier), "grants": granted(body),
     }  # fmt: skip
     if scene.post is not None and (scene.post.unit == letter["addressee"] or scene.post.role == "auditor"):
@@ -191,7 +191,7 @@ def granted(body: dict[str, Any]) -> list[dict[str, int]]:
     return [{"line": line, "grant": found["entry"] + 1 + place} for place, line in enumerate(lines)]
 
 
-def clock(row: Row, scene: Scene, calendar: Calendar) -> dict[str, Any] | None:
+def clock(row: Row, scene: Scene) -> dict[str, Any] | None:
     """The handling clock: working days that have run, rests left out. No clause sets a limit; a local one is a hint."""
     body = row["body"]
     if body.get("clock") is None:
@@ -208,7 +208,7 @@ def clock(row: Row, scene: Scene, calendar: Calendar) -> dict[str, Any] | None:
     return {
         "started": written(body["clock"]), "paused": [[written(a), written(b)] for a, b in body.get("paused", ())],
         "running": decision is None and row["state"] == "received",
-        "days": sum(_workdays(calendar, _local(a), _local(b), path) for a, b in runs),
+        "days": sum(_workdays(scene.law.calendar, _local(a), _local(b), path) for a, b in runs),
         "limit": limit.value if limit is not None and limit.value else None,
         "note": "通知未规定自治区办理时限，时限以本地设定为准",
     }  # fmt: skip
@@ -269,7 +269,7 @@ def _brief(row: Row, scene: Scene, texts: Texts) -> dict[str, Any]:
 @router.get("/v1/requests/{id}", summary="一份书面申请的全部内容")
 def one(request: Request, id: str) -> Response:
     dossier = open_dossier(request, id)
-    return pep.told(plain(dossier, pep.deployment(request).calendar), etag=dossier.row["since"])
+    return pep.told(plain(dossier), etag=dossier.row["since"])
 
 
 @router.get("/v1/requests/{id}/timeline", summary="一份书面申请的办理经过")

@@ -18,7 +18,7 @@ from api.entries import ReadLog, record, sees, wished
 from audit import checkpoint, evidence, head, keyring, note, search
 from audit.entry import Entry
 from audit.evidence import Package
-from authz import policy, refusal
+from authz import refusal
 from authz.decision import Scene
 from authz.register import Reads
 
@@ -70,8 +70,10 @@ def _made(request: Request, scene: Scene, number: int, opened: bool) -> bytes:
                 key = signed_by(printed, keyring.verifiers(connection))
                 found = search.one(connection, number)
                 assert found is not None
+                digest = found.fact.plain().get("policy")
                 return evidence.made(connection, Package(
-                    number, printed, size, key, _places(found, scene), _policy(request, found),
+                    number, printed, size, key, _places(found, scene),
+                    None if digest is None else (digest, house.laws.texts(connection, digest)),
                     scene.post is not None and scene.post.role in lines.SEE_VALUES, opened,
                 ))  # fmt: skip
         if time.monotonic() > deadline:
@@ -90,13 +92,3 @@ def _places(entry: Entry, scene: Scene) -> tuple[str, ...]:
     division = entry.fact.search().get("division")
     divisions = scene.law.divisions
     return tuple(divisions.path(division)) if division is not None and divisions.known(division) else ()
-
-
-def _policy(request: Request, entry: Entry) -> tuple[str, dict[str, str]] | None:
-    """The policy set the entry was judged by, where it is the one in force."""
-    digest = entry.fact.plain().get("policy")
-    folder = pep.deployment(request).settings.policies
-    files = {name: (folder / name).read_bytes() for name in policy.FILES if (folder / name).is_file()}
-    if digest is None or policy.digest_of(files) != digest:
-        return None
-    return digest, {name: content.decode() for name, content in files.items()}

@@ -2,7 +2,7 @@
 
 keys        <keys>/pseudonym.key (32 bytes, mode 0600) and issuers of our own; never in the database
 first       LogOpened, PolicyLoaded, EditionLoaded, CalendarLoaded
-later       only what has another digest than on record
+later       nothing; in a practice log, what has another digest than on record
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,15 +23,15 @@ from api.database import Database
 from api.deployment import Deployment
 from api.identity import BadKeys, Issuers, Signer
 from api.settings import Settings
-from audit import ceremony, erasing, guard, head
+from audit import ceremony, content, erasing, guard, head
 from audit.act import Act
+from audit.batch import Laws
+from audit.lawbook import Lawbook
 from audit.ledger import Ledger
 from authz import erasure, founding, table
-from authz.calendar import Calendar
-from authz.decision import Law, Scene
+from authz.decision import Scene
 from authz.fact import Fact
 from authz.founding import CalendarLoaded, EditionLoaded, LogOpened, PolicyLoaded
-from authz.pdp import Rule
 from authz.register import Reads
 
 PSEUDONYM_BYTES = 32
@@ -39,6 +39,7 @@ DEMO_LIFETIME = 366 * 24 * 3600
 AHEAD = 1_048_576
 DEMO_ORIGIN = "mandate.local/demo"
 BOOTSTRAP, DEMO = "bootstrap", "demo"
+BUNDLE = "application/vnd.mandate.bundle"
 
 
 @dataclass(kw_only=True)
@@ -57,38 +58,25 @@ class Deed(Act):
         return self.facts
 
 
-@dataclass(frozen=True, slots=True)
-class Lawbook:
-    """All that a policy folder says: the law, the calendar, and the facts that state their digests."""
-
-    law: Law
-    calendar: Calendar
-    facts: tuple[Fact, ...]
-
-
 def read_lawbook(folder: Path) -> Lawbook:
     """Read a policy folder whole; ValueError with file, line and reason if anything in it is wrong."""
-    policy, divisions, calendar = policies.load(folder), policies.load_divisions(folder), policies.load_calendar(folder)
-    if short := erasure.short(policy):
+    book = policies.open_lawbook(folder)
+    if short := erasure.short(book.law.policy):
         table.bad(
             "handling.toml", 1, f"{'、'.join(short)} 缺少或低于下限，请更正：保存期至少 180 天，授权和变更记录至少 1095 天",
             "a retention setting is missing or below its floor",
         )  # fmt: skip
-    facts = (
-        PolicyLoaded(policy=policy.digest),
-        EditionLoaded(edition=divisions.edition, sha256=_digest(folder / "divisions"), count=len(divisions)),
-        CalendarLoaded(sha256=_digest(folder / "calendars"), layers=tuple(calendar.layers)),
+    return book
+
+
+def facts(book: Lawbook) -> tuple[Fact, ...]:
+    """The facts that put the files at hand on record."""
+    divisions, (edition, _, sha256) = book.law.divisions, book.charter["edition"].rpartition(" ")
+    return (
+        PolicyLoaded(policy=book.charter["policy"]),
+        EditionLoaded(edition=edition, sha256=sha256, count=len(divisions)),
+        CalendarLoaded(sha256=book.charter["calendar"], layers=tuple(book.law.calendar.layers)),
     )
-    return Lawbook(Law(policy, Rule.compile(policy), divisions), calendar, facts)
-
-
-def _digest(folder: Path) -> str:
-    """SHA-256 over the tables of a folder, by name."""
-    whole = hashlib.sha256()
-    for file in sorted(folder.glob("*.csv")):
-        content = file.read_bytes()
-        whole.update(f"{file.name}\0{len(content)}\0".encode() + content)
-    return whole.hexdigest()
 
 
 def read_pseudonym(keys: Path) -> bytes:
@@ -131,8 +119,12 @@ def alone(database: Database) -> AbstractContextManager[dict[str, str]]:
     return ceremony.alone(database.engine)
 
 
-def found(database: Database, lawbook: Lawbook, origin: str, demo: bool) -> bool:
-    """Write what is not on record yet; whether this was the first start."""
+def found(database: Database, book: Lawbook, origin: str, demo: bool) -> bool:
+    """Write what is not on record yet; whether this was the first start.
+
+    Only the first start takes the law from the folder. Later it is changed by those whom it appoints for that, on
+    record; where nothing is real (`demo`), the folder goes on to be taken.
+    """
     make_room(database)
     with head.reading(database.engine) as connection:
         guard.must_stand(connection)
@@ -140,20 +132,24 @@ def found(database: Database, lawbook: Lawbook, origin: str, demo: bool) -> bool
     with alone(database) as charter:
         opened = LogOpened(origin=origin, purpose="practice" if demo else "service")
         founding.same_log(charter, opened)
-        wanted = founding.missing(charter, (opened, *lawbook.facts))
+        first = "origin" not in charter
+        wanted = founding.missing(charter, (opened, *facts(book)) if first or demo else (opened,))
         if wanted:
-            record(database, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=wanted)], charter.get("policy"))
-        return "origin" not in charter
+            with database.engine.begin() as connection:
+                for stream in book.bundles.values():
+                    content.store(connection, stream, BUNDLE, "")
+            record(database, book, [Deed(ref=secrets.token_hex(16), facts=wanted)])
+        return first
 
 
-def record(database: Database, law: Law, acts: Sequence[Act], known: str | None = None) -> list[int]:
-    """Record acts of the service itself before it serves; the number of each one's first entry.
+def unlike(charter: Mapping[str, str], book: Lawbook) -> tuple[str, ...]:
+    """The parts of the law (`policy`, `edition`, `calendar`) of which the folder says something else than the record."""
+    return tuple(part for part, value in book.charter.items() if charter.get(part) != value)
 
-    `known` is the policy digest on record where these acts are about to replace it: nothing is decided by the law here.
-    """
-    if known is not None:
-        law = replace(law, policy=replace(law.policy, digest=known))
-    ledger = Ledger(database.engine, lambda: law, patience=120.0)
+
+def record(database: Database, laws: Laws, acts: Sequence[Act]) -> list[int]:
+    """Record acts of the service itself before it serves; the number of each one's first entry."""
+    ledger = Ledger(database.engine, laws, patience=120.0)
     ledger.start()
     try:
         outcomes = [member.future.result() for member in ledger.submit(acts)]
@@ -162,18 +158,17 @@ def record(database: Database, law: Law, acts: Sequence[Act], known: str | None 
     return [each.number for each in outcomes if each.number is not None]
 
 
-def deploy(settings: Settings, database: Database, lawbook: Lawbook, *, demo: bool) -> Deployment:
+def deploy(settings: Settings, database: Database, book: Lawbook, *, demo: bool) -> Deployment:
     """One server process on a founded database. The ledger is not started: the application's life does that."""
-    origin = settings.origin or DEMO_ORIGIN
-    law = lawbook.law
+    with head.reading(database.engine) as connection:
+        book.on_record(connection)
     return Deployment(
         settings=settings,
         database=database,
-        ledger=Ledger(database.engine, lambda: law),
-        law=law,
-        calendar=lawbook.calendar,
+        ledger=Ledger(database.engine, book),
+        laws=book,
         issuers=Issuers.load(settings.keys, demo=demo),
         pseudonym=read_pseudonym(settings.keys),
-        origin=origin,
+        origin=settings.origin or DEMO_ORIGIN,
         demo=demo,
     )

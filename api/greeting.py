@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from api.settings import Settings
@@ -48,9 +49,22 @@ def demo(settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def service(settings: Settings) -> str:
-    """The service is there, with its administrator."""
-    return f"\n服务已就绪：{settings.base_url}（日志 {settings.origin}）"
+CHANGED = {
+    "policy": "规则：如需采用，请由安全保密管理员提出（mandate policies adopt），再由自治区审批人采用",
+    "edition": "行政区划：如需更新，请由系统管理员报送新版区划，再由自治区审批人确认",
+    "calendar": "工作日历：如需更新，请由系统管理员报送",
+}
+
+
+def service(settings: Settings, unlike: Sequence[str] = ()) -> str:
+    """The service is there, with its administrator; `unlike` are the parts of the law the folder disagrees on."""
+    lines = ["", f"服务已就绪：{settings.base_url}（日志 {settings.origin}）"]
+    if unlike:
+        lines += [
+            f"注意：{settings.policies} 中的下列内容与在用的不一致，仍按在用的办理：",
+            *(f"  {CHANGED[each]}" for each in unlike),
+        ]
+    return "\n".join(lines)
 
 
 def first_service(settings: Settings, code: str) -> str:

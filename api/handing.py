@@ -13,8 +13,8 @@ from api.database import Database
 from api.identity import LONGEST_LIFETIME, BadKeys, Signer
 from api.settings import Settings
 from audit.act import Caller
+from audit.batch import Laws
 from audit.ledger import Ledger
-from authz.decision import Law
 
 ASKING = "p-1041"
 """The system administrator of the demo world, who may look people up."""
@@ -64,15 +64,15 @@ def once(settings: Settings, database: Database, person: str) -> str:
     if administrator is None:
         raise NotHanded("尚无首任系统管理员，或本机没有其签发密钥。请先启动 mandate serve 并凭一次性口令登记。")
     jti = secrets.token_hex(16)
-    _record(database, lawbook.law, HandToken(
+    _record(database, lawbook, HandToken(
         ref=pep.new_ref(), caller=Caller(administrator, int(time.time())), person=person, jti=jti,
         region=lawbook.law.divisions.roots()[0].code,
     ))  # fmt: skip
     return signer.mint(person, LONGEST_LIFETIME, time.time(), jti)
 
 
-def _record(database: Database, law: Law, act: HandToken) -> None:
-    ledger = Ledger(database.engine, lambda: law)
+def _record(database: Database, laws: Laws, act: HandToken) -> None:
+    ledger = Ledger(database.engine, laws)
     ledger.start()
     try:
         recorded = ledger.record(act)

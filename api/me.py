@@ -40,7 +40,7 @@ def me(request: Request) -> Response:
     with heads.reading(house.database.engine) as connection:
         head = heads.read(connection)
         rows = register.fetch(connection, Reads(persons=frozenset((who.person,))), head.clock)
-        scene = Scene(rows, head.clock, head.size, house.law)
+        scene = Scene(rows, head.clock, head.size, house.laws.on_record(connection))
         try:
             scene.enter(who.person, who.issued_at, who.post)
         except refusal.PostRequired:
@@ -49,7 +49,7 @@ def me(request: Request) -> Response:
     live = [each for each in rows.posts.get(who.person, ()) if each.live(head.clock)]
     members = {
         "post": scene.post.number if scene.post else None,
-        "acts": [{"post": each.number, "acts": acts(each, house.law)} for each in live],
+        "acts": [{"post": each.number, "acts": acts(each, scene.law)} for each in live],
         "grants": [usable for each in live for usable in grants(each, scene)],
     }  # fmt: skip
     return pep.told(told | members, etag=rows.versions["person", who.person])

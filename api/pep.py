@@ -205,7 +205,8 @@ def look(request: Request, reads: Reads, known: int | None = None) -> Scene:
         if head.size < int(least):
             raise refusal.Closed("本节点尚未更新到所要求的日志位置，请稍后重试")
         rows = register.fetch(connection, reads | Reads(persons=frozenset((who.person,))), head.clock, known)
-    scene = Scene(rows, head.clock, head.size, house.law)
+        law = house.laws.on_record(connection, known)
+    scene = Scene(rows, head.clock, head.size, law)
     scene.enter(who.person, who.issued_at, who.post)
     return scene
 

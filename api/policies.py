@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from audit.lawbook import Lawbook
 from authz import calendar, division, policy
+
+EDITION = "2023-06-30"
+"""The edition of the divisions that lie in the folder."""
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The files of the policy set in a folder, by name."""
+    return {name: (folder / name).read_bytes() for name in policy.FILES if (folder / name).is_file()}
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """The tables of a folder of facts (divisions, calendars), by name."""
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.csv"))}
 
 
 def load(folder: Path) -> policy.PolicySet:
     """The policy set of a folder, whole, or ValueError with file, line and reason."""
-    return policy.parse({name: (folder / name).read_bytes() for name in policy.FILES if (folder / name).is_file()})
+    return policy.parse(files(folder))
 
 
-def load_divisions(folder: Path, edition: str = "2023-06-30") -> division.Divisions:
+def load_divisions(folder: Path) -> division.Divisions:
     """The divisions that a new installation starts with."""
-    file = folder / "divisions" / "ningxia.csv"
-    return division.parse_divisions(edition, file.name, file.read_bytes())
+    return division.parse_bundle(EDITION, tables(folder / "divisions"))[0]
 
 
 def load_lineage(folder: Path) -> division.Lineage:
     """What the codes were called before, and what took their place."""
-    history, changes = (folder / "divisions" / f"ningxia_{name}.csv" for name in ("history", "changes_2019_2023"))
-    return division.parse_lineage(history.name, history.read_bytes(), changes.name, changes.read_bytes())
+    return division.parse_bundle(EDITION, tables(folder / "divisions"))[1]
 
 
 def load_calendar(folder: Path) -> calendar.Calendar:
     """The working days of the nation and of the regions that declare their own."""
-    home = folder / "calendars"
-    index = (home / "layers.csv").read_bytes()
-    return calendar.parse(index, {name: (home / name).read_bytes() for name in calendar.files_of(index)})
+    return calendar.parse_bundle(tables(folder / "calendars"))
+
+
+def open_lawbook(folder: Path) -> Lawbook:
+    """The law of a folder, which founds a new log; ValueError with file, line and reason if anything in it is wrong."""
+    parts = {"policy": files(folder), "edition": tables(folder / "divisions"), "calendar": tables(folder / "calendars")}
+    return Lawbook(parts, EDITION)

@@ -30,10 +30,11 @@ from api.app import create_app
 from api.cluster import ClusterError, binaries, leftover, person, socket_folder
 from api.database import Database, Roles, open_engine, prepare
 from api.embedded import PORT, Cluster, password
-from api.founding import Deed, Lawbook
+from api.founding import Deed
 from api.progress import Bar, say
 from api.server import Server
 from api.settings import Misconfigured, Settings
+from audit.lawbook import Lawbook
 
 CONNECTIONS = 150
 MOST_PER_WORKER = 10
@@ -214,14 +215,14 @@ def _found(settings: Settings, database: Database, lawbook: Lawbook, *, demo: bo
     founding.found(database, lawbook, origin, demo=demo)
     if demo:
         founding.signer(settings.keys, founding.DEMO)
-        world.plant(database, lawbook.law, pseudonym, Bar("正在建立演示数据"))
+        world.plant(database, lawbook, pseudonym, Bar("正在建立演示数据"))
         return greeting.demo(settings)
     founding.signer(settings.keys, founding.BOOTSTRAP)
     with founding.alone(database) as charter:
         if "administrator" in charter:
-            return greeting.service(settings)
+            return greeting.service(settings, founding.unlike(charter, lawbook))
         code, shown = bootstrap.show_code(database)
-    founding.record(database, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=(shown,))])
+    founding.record(database, lawbook, [Deed(ref=secrets.token_hex(16), facts=(shown,))])
     return greeting.first_service(settings, code)
 
 

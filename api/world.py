@@ -21,8 +21,8 @@ from api.founding import Deed
 from api.world_bodies import Body, bodies, townships
 from api.world_names import Dice, draw
 from api.world_people import Holder, holders
+from audit.lawbook import Lawbook
 from audit.ledger import Ledger
-from authz.decision import Law
 from authz.division import Division, Divisions
 from authz.fact import Fact
 from authz.founding import WorldPlanted
@@ -41,14 +41,14 @@ MONITORED = 5
 """One household in so many is monitored."""
 
 
-def plant(database: Database, law: Law, pseudonym: bytes, progress: Progress) -> bool:
+def plant(database: Database, book: Lawbook, pseudonym: bytes, progress: Progress) -> bool:
     """Write what is missing of the demo world; whether anything was."""
     with founding.alone(database) as charter:
         done, _, total = charter.get("world", "0/").partition("/")
         if done == total:
             return False
-        parts = list(_parts(law.divisions, pseudonym))
-        ledger = Ledger(database.engine, lambda: law, patience=120.0)
+        parts = list(_parts(book.law.divisions, pseudonym))
+        ledger = Ledger(database.engine, book, patience=120.0)
         ledger.start()
         try:
             for part, deeds in enumerate(parts[int(done) :], start=int(done) + 1):

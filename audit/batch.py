@@ -4,7 +4,7 @@
     head, instant                 level, is the head before the lock was granted
     per stretch: reads, judge, fold
     COPY entries, acts, vault     one of each
-    head
+    leaves again, head
 
 A stretch is a run of acts that may be judged on the same rows; an act that changes authority ends one.
 """
@@ -12,7 +12,7 @@ A stretch is a run of acts that may be judged on the same rows; an act that chan
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,12 +25,17 @@ from audit.entry import Entry, Envelope, Oversized, encode
 from audit.tree import Edge, leaf
 from authz import refusal, register
 from authz.decision import Law, Refused, Scene
-from authz.fact import Change, Fact, instant
+from authz.fact import Change, Fact, Put, instant
 from authz.refusal import Refusal
 from authz.register import Reads, Rows
 
+Laws = Callable[[Connection, Mapping[str, str]], Law]
+"""What gives the law of a charter (`audit/lawbook.py`)."""
 LOCK = "SELECT pg_advisory_xact_lock(5786957, 1)"
-_HEAD = "SELECT size, at, edge, room, clock_timestamp() AS clock, (SELECT value FROM charter WHERE name = 'policy' AND ended IS NULL) AS policy FROM head"
+_HEAD = (
+    "SELECT size, at, edge, room, clock_timestamp() AS clock,"
+    " (SELECT jsonb_object_agg(name, value) FROM charter WHERE ended IS NULL) AS charter FROM head"
+)
 STEP = timedelta(seconds=2)
 DRIFT = 0.001
 """Seconds per second that an honest clock may drift: twice what NTP slews."""
@@ -99,15 +104,15 @@ class Written:
             self.stored[once.person, once.route, once.key] = (once.request, *answer[1:])
 
 
-def write(connection: Connection, acts: list[Act], law: Law, clock: Clockwatch) -> list[Recorded | Exception]:
+def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch) -> list[Recorded | Exception]:
     """Judge and write these acts inside the caller's transaction; the outcomes in order, not yet durable."""
     connection.execute(text(LOCK))
     guard.must_stand(connection)
     asked = steady()
     head = connection.execute(text(_HEAD)).one()
-    if head.policy is not None and head.policy != law.policy.digest:
-        raise refusal.Closed("本进程加载的规则版本与在用版本不一致，已停止办理，请联系系统管理员重启服务")
-    batch = Written(head.size, clock.check(head.clock, head.at, asked, steady()), law)
+    charter: dict[str, str] = head.charter or {}
+    at = clock.check(head.clock, head.at, asked, steady())
+    batch = Written(head.size, at, _in_force(connection, laws, charter))
     outcome: list[Recorded | Exception] = []
     for stretch in stretches(acts):
         begin = len(batch.entries)
@@ -115,11 +120,23 @@ def write(connection: Connection, acts: list[Act], law: Law, clock: Clockwatch) 
         batch.stored |= idempotency.find(connection, stretch, batch.at)
         judged = [_outcome(act, rows, batch) for act in stretch]
         outcome += judged
-        register.apply(connection, _folded(batch.entries[begin:]))
+        folded = list(_folded(batch.entries[begin:]))
+        register.apply(connection, folded)
+        if new := {c.key[0]: c.values["value"] for _, c in folded if isinstance(c, Put) and c.table == "charter"}:
+            charter |= new
+            batch.law = _in_force(connection, laws, charter)
     if batch.size + len(batch.entries) > head.room:
         raise refusal.Closed("日志空间不足，已停止办理，请联系系统管理员")
     _store(connection, batch, Edge.read(head.size, head.edge))
     return outcome
+
+
+def _in_force(connection: Connection, laws: Laws, charter: Mapping[str, str]) -> Law:
+    """The law of this charter. A process that would decide by another one than is on record decides nothing."""
+    law = laws(connection, charter)
+    if charter.get("policy", law.policy.digest) != law.policy.digest:
+        raise refusal.Closed("本进程加载的规则版本与在用版本不一致，已停止办理，请联系系统管理员重启服务")
+    return law
 
 
 def stretches(acts: list[Act]) -> Iterator[list[Act]]:
@@ -248,8 +265,12 @@ def _store(connection: Connection, batch: Written, edge: Edge) -> None:
         with cursor.copy("COPY node (level, number, hash) FROM STDIN") as copy:
             copy.write("".join(map(nodes.line, whole)).encode())
     connection.execute(
-        text("UPDATE head SET size = :size, at = :at, edge = :edge"),
-        {"size": grown.size, "at": batch.at, "edge": grown.packed},
+        text(
+            "WITH kept AS (INSERT INTO leaves (begin, hashes) VALUES (:begin, :hashes))"
+            " UPDATE head SET size = :size, at = :at, edge = :edge"
+        ),
+        {"begin": batch.size, "hashes": b"".join(each for _, _, each in batch.entries),
+         "size": grown.size, "at": batch.at, "edge": grown.packed},
     )
 
 

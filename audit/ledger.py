@@ -19,7 +19,7 @@ import contextlib
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from audit import batch, settlement
 from audit.act import Act, Recorded
-from authz.decision import Law
+from audit.batch import Laws
 from authz.refusal import Closed, Overloaded, Refusal
 
 LARGEST_BATCH = 1000
@@ -51,10 +51,10 @@ class Member:
 
 @dataclass(slots=True)
 class Ledger:
-    """The pool of one process. `law` is read afresh for each batch, so that a new policy set is never half in force."""
+    """The pool of one process. The law is the one on record at each batch, so that a new one is never half in force."""
 
     engine: Engine
-    law: Callable[[], Law]
+    laws: Laws
     patience: float = 5.0
     waiting: deque[Member] = field(default_factory=deque)
     wake: threading.Condition = field(default_factory=threading.Condition)
@@ -158,10 +158,9 @@ class Ledger:
 
     def _write(self, acts: list[Act]) -> list[Recorded | Exception]:
         connection = self._connect()
-        law = self.law()
         transaction = connection.begin()
         try:
-            outcome = batch.write(connection, acts, law, self.clock)
+            outcome = batch.write(connection, acts, self.laws, self.clock)
         except BaseException:
             if connection.in_transaction():
                 transaction.rollback()

@@ -19,6 +19,7 @@ from authz import refusal, table
 
 Day = date
 NATION: Final = "nation"
+INDEX: Final = "layers.csv"
 MOST_DAYS: Final = 3660
 _EARLIEST, _LATEST = date(1950, 1, 1), date(2199, 12, 31)
 _WEEKDAYS: Final = 5
@@ -125,6 +126,16 @@ def parse(index: bytes, files: Mapping[str, bytes]) -> Calendar:
     if next(iter(layers), None) != NATION:
         table.bad("layers.csv", 1, "第一层应为 nation", "the first layer must be the nation")
     return Calendar(MappingProxyType(layers))
+
+
+def parse_bundle(files: Mapping[str, bytes]) -> Calendar:
+    """The calendar out of its index and exactly the files that the index names."""
+    index = files.get(INDEX)
+    if index is None:
+        table.bad(INDEX, 1, "缺少日历目录", "missing index of calendars")
+    for name in {*files} - {INDEX} ^ {*files_of(index)}:
+        table.bad(name, 1, "日历文件缺少或多余", "missing or unexpected calendar file")
+    return parse(index, files)
 
 
 def _workdays(file: str, data: bytes, first: date, last: date) -> Mapping[date, bool]:

@@ -17,7 +17,8 @@ from datetime import datetime
 from typing import Any
 
 from authz import refusal
-from authz.division import Divisions
+from authz.calendar import Calendar
+from authz.division import Divisions, Lineage
 from authz.fact import Fact
 from authz.grant import Grant, chain
 from authz.pdp import Rule
@@ -49,11 +50,13 @@ class Refused(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What is in force: the policy set, its compiled rule, and the division edition."""
+    """What is in force: the policy set, its compiled rule, the divisions with their past, and the working days."""
 
     policy: PolicySet
     rule: Rule
     divisions: Divisions
+    lineage: Lineage
+    calendar: Calendar
 
 
 @dataclass(slots=True)
@@ -124,6 +127,14 @@ class Permit:
     grant: Grant
     chain: tuple[Grant, ...]
     rule: str
+
+
+def sensible(scene: Scene, wish: Wish) -> None:
+    """Refuse a wish about nothing: a cell that does not exist (S12), or a division the edition does not know."""
+    if wish.cell == "lifted_out.risk_elimination":
+        raise refusal.NoSuchCell(missing="cell")
+    if not scene.law.divisions.known(wish.division):
+        raise refusal.BadDivisionCode(pointers=[{"pointer": "/division", "message": refusal.BadDivisionCode.title}])
 
 
 def held(rows: Rows, post: Post) -> Iterator[Grant]:

@@ -176,6 +176,17 @@ def parse_lineage(file: str, history: bytes, changes_file: str, changes: bytes) 
     return Lineage(editions, MappingProxyType(names), MappingProxyType(successors))
 
 
+TREE, HISTORY, CHANGES = "ningxia.csv", "ningxia_history.csv", "ningxia_changes_2019_2023.csv"
+"""The files of an edition: the tree, the names of every edition so far, and what became what."""
+
+
+def parse_bundle(edition: str, files: Mapping[str, bytes]) -> tuple[Divisions, Lineage]:
+    """The tree and the lineage of an edition out of its files."""
+    for name in {*files} ^ {TREE, HISTORY, CHANGES}:
+        table.bad(name, 1, "区划文件缺少或多余", "missing or unexpected file of divisions")
+    return parse_divisions(edition, TREE, files[TREE]), parse_lineage(HISTORY, files[HISTORY], CHANGES, files[CHANGES])
+
+
 def _check_row(number: int, row: Division) -> None:
     if _CODE.fullmatch(row.code) is None:
         raise ValueError(f"row {number}: {row.code!r} is not a division code")

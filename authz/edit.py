@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from authz import duty, household, refusal
-from authz.decision import Permit, Scene, Wish, decide
+from authz.decision import Permit, Scene, Wish, decide, sensible
 from authz.fact import Change, Fact, Once, Where, instant
 from authz.household import Household, bind
 from authz.post import Post
@@ -99,10 +99,7 @@ def permit(edit: Edit, scene: Scene) -> EditPermitted:
     """The fact that this edit is permitted, or the refusal that names the first thing missing."""
     if scene.post is None or scene.person is None:
         raise refusal.NotEmployed(missing="post")
-    if edit.cell == "lifted_out.risk_elimination":
-        raise refusal.NoSuchCell(missing="cell")
-    if not scene.law.divisions.known(edit.division):
-        raise refusal.BadDivisionCode(pointers=[{"pointer": "/division", "message": refusal.BadDivisionCode.title}])
+    sensible(scene, edit.wish)
     _fields_exist(edit, scene)
     place = scene.law.divisions.get(edit.division)
     if edit.occurred_at is not None and edit.occurred_at > scene.at:

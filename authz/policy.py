@@ -6,14 +6,13 @@ nobody has), and a skipped deny is an allow; so the whole set is refused, with f
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from authz import catalogue, table
+from authz import bundle, catalogue, table
 from authz.catalogue import Catalogue
 
 FILES: Final = ("catalogue.toml", "documents/codewords.csv", "duties.csv", "handling.toml", "model.conf", "roles.csv")
@@ -130,14 +129,6 @@ class PolicySet:
                 yield from ((role, verb, object) for verb in verbs)
 
 
-def digest_of(files: Mapping[str, bytes]) -> str:
-    """SHA-256 over the files by name, each framed by name and length so that no two sets share a stream."""
-    whole = hashlib.sha256()
-    for name in sorted(files):
-        whole.update(b"%s\0%d\0%s" % (name.encode(), len(files[name]), files[name]))
-    return whole.hexdigest()
-
-
 def parse(files: Mapping[str, bytes]) -> PolicySet:
     """The policy set of exactly the files of `FILES`, or `table.BadTable`."""
     for name in sorted({*FILES, *files}):
@@ -149,7 +140,7 @@ def parse(files: Mapping[str, bytes]) -> PolicySet:
     objects = _closure({*words.cells, *words.objects, *words.object_groups}, links["g2"])
     _check_rows(rows, words, roles, objects)
     return PolicySet(
-        digest=digest_of(files),
+        digest=bundle.digest(files),
         model=_model(files[_MODEL]),
         rows=tuple(rows.values()),
         role_links=tuple(links["g"].values()),

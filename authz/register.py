@@ -192,10 +192,11 @@ def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
         rows.seen.update((number, token) for number, token in ask.connection.execute(mine))
 
 
-def charters(connection: Connection) -> dict[str, str]:
-    """Digests of the policy set, division edition and calendar on record."""
-    found = connection.execute(select(charter.c.name, charter.c.value).where(charter.c.ended.is_(None)))
-    return {row.name: row.value for row in found}
+def charters(connection: Connection, known: int | None = None) -> dict[str, str]:
+    """What the charter says: digests of the policy set, division edition and calendar, on record now or at a position."""
+    now = charter.c.ended.is_(None)
+    standing = now if known is None else (charter.c.since < known) & (now | (charter.c.ended >= known))
+    return {row.name: row.value for row in connection.execute(select(charter.c.name, charter.c.value).where(standing))}
 
 
 def apply(connection: Connection, changes: Iterable[tuple[int, Change]]) -> None:

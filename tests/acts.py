@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from conftest import World
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from api import policies
 from audit import vault
@@ -22,7 +22,6 @@ from audit.ledger import Ledger
 from authz.decision import Law, Scene
 from authz.fact import Fact
 from authz.household import HouseholdsLoaded
-from authz.pdp import Rule
 from authz.post import PersonRegistered, PostAssigned, UnitEstablished
 from authz.register import Reads
 
@@ -38,8 +37,13 @@ def ref() -> str:
 
 @functools.cache
 def law() -> Law:
-    policy = policies.load(FOLDER)
-    return Law(policy, Rule.compile(policy), policies.load_divisions(FOLDER))
+    return policies.open_lawbook(FOLDER).law
+
+
+def laws(connection: Connection, charter: Mapping[str, str]) -> Law:
+    """The law of the repository, whatever is on record."""
+    del connection, charter
+    return law()
 
 
 @dataclass(kw_only=True)
@@ -123,7 +127,7 @@ def caller(person: str, post: int | None = None) -> Caller:
 @contextmanager
 def running(engine: Engine, **options: Any) -> Iterator[Ledger]:
     """A started ledger, stopped at the end."""
-    ledger = Ledger(engine, law, **options)
+    ledger = Ledger(engine, laws, **options)
     ledger.start()
     try:
         yield ledger

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import worlds
+from acts import as_superuser
 from conftest import World
 from sqlalchemy import Engine, text
 
@@ -18,6 +18,7 @@ from api.founding import Deed
 from api.identity import BadKeys, Issuers, Signer
 from api.settings import Settings
 from audit.entry import parse
+from audit.lawbook import Lawbook
 from authz import register
 from authz.founding import CodeShown
 from authz.refusal import Closed, Unknown
@@ -58,21 +59,56 @@ def test_the_first_start_founds_and_the_second_adds_nothing(database: World) -> 
     assert len(kinds(database.engine)) == 4
 
 
-def test_a_changed_policy_is_recorded_before_anything_is_decided_by_it(database: World, tmp_path: Path) -> None:
-    founding.found(store(database), LAWBOOK, ORIGIN, demo=False)
+def with_another_line(tmp_path: Path) -> Lawbook:
     folder = tmp_path / "policies"
     shutil.copytree(POLICIES, folder)
     (folder / "roles.csv").write_bytes((folder / "roles.csv").read_bytes() + b"# one more line for readers\n")
-    changed = founding.read_lawbook(folder)
+    return founding.read_lawbook(folder)
+
+
+def test_a_changed_folder_changes_nothing_that_is_on_record(database: World, tmp_path: Path) -> None:
+    """Whoever can write a file is not thereby the one who adopts a policy."""
+    founding.found(store(database), LAWBOOK, ORIGIN, demo=False)
+    changed = with_another_line(tmp_path)
+    founding.found(store(database), changed, ORIGIN, demo=False)
+    assert len(kinds(database.engine)) == 4
+    late = Deed(ref="0" * 32, facts=(CodeShown(valid_until="2026-01-01T00:00:00.000000Z"),))
+    founding.record(store(database), changed, [late])
+    assert changed.law.policy.digest == charter(database.engine)["policy"] == LAWBOOK.charter["policy"]
+
+
+def test_a_practice_log_takes_a_changed_folder_on_record_first(database: World, tmp_path: Path) -> None:
+    founding.found(store(database), LAWBOOK, ORIGIN, demo=True)
+    changed = with_another_line(tmp_path)
+    founding.found(store(database), changed, ORIGIN, demo=True)
+    assert kinds(database.engine)[4:] == ["PolicyLoaded"]
+    assert charter(database.engine)["policy"] == changed.charter["policy"] == changed.law.policy.digest
+
+
+def test_a_process_that_would_decide_by_another_law_decides_nothing(database: World, tmp_path: Path) -> None:
+    founding.found(store(database), LAWBOOK, ORIGIN, demo=False)
+    stubborn = with_another_line(tmp_path).law
     late = Deed(ref="0" * 32, facts=(CodeShown(valid_until="2026-01-01T00:00:00.000000Z"),))
     with pytest.raises(Closed):
-        founding.record(store(database), changed.law, [late])
-    founding.found(store(database), changed, ORIGIN, demo=False)
-    assert kinds(database.engine)[4:] == ["PolicyLoaded"]
-    assert charter(database.engine)["policy"] == changed.law.policy.digest
-    founding.record(store(database), changed.law, [late])
-    with pytest.raises(Closed):
-        founding.record(store(database), LAWBOOK.law, [replace(late, ref="1" * 32)])
+        founding.record(store(database), lambda connection, charter: stubborn, [late])
+
+
+def test_without_the_files_on_record_nothing_is_decided(database: World, tmp_path: Path) -> None:
+    founding.found(store(database), LAWBOOK, ORIGIN, demo=False)
+    as_superuser(database, "DELETE FROM content")
+    with pytest.raises(Closed), database.engine.connect() as connection:
+        with_another_line(tmp_path).on_record(connection)
+
+
+def test_the_law_of_an_earlier_position_is_read_back(database: World, tmp_path: Path) -> None:
+    founding.found(store(database), LAWBOOK, ORIGIN, demo=True)
+    changed = with_another_line(tmp_path)
+    founding.found(store(database), changed, ORIGIN, demo=True)
+    fresh = founding.read_lawbook(POLICIES)
+    with database.engine.connect() as connection:
+        assert fresh.on_record(connection, 4).policy.digest == LAWBOOK.charter["policy"]
+        assert fresh.on_record(connection, 5).policy.digest == changed.charter["policy"]
+        assert fresh.on_record(connection).policy.digest == changed.charter["policy"]
 
 
 @pytest.mark.parametrize(("origin", "demo"), [("other.test/log", False), (ORIGIN, True)])
@@ -90,10 +126,10 @@ def test_there_is_room_ahead(database: World) -> None:
 
 def test_the_digest_of_a_folder_sees_every_table(tmp_path: Path) -> None:
     shutil.copytree(POLICIES, tmp_path / "p")
-    before = founding.read_lawbook(tmp_path / "p").facts
+    before = founding.facts(founding.read_lawbook(tmp_path / "p"))
     with (tmp_path / "p/calendars/cn_holiday_adjustments_2021_2026.csv").open("a") as out:
         out.write("2026-12-30,演示,off,test\n")
-    after = founding.read_lawbook(tmp_path / "p").facts
+    after = founding.facts(founding.read_lawbook(tmp_path / "p"))
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, True, False]
 
 

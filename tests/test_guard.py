@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from acts import Say, as_superuser, established, law, rows, running
+from acts import FOLDER, Say, as_superuser, established, rows, running
 from conftest import World
 from sqlalchemy import create_engine, text
 
-from api import founding
+from api import founding, policies
 from api.database import Database
-from api.founding import Lawbook
 from audit import guard
 from authz import refusal
-from authz.calendar import Calendar
 from authz.refusal import Closed
 
 FENCE = {
@@ -73,7 +71,7 @@ def test_a_start_is_refused(database: World, what: str) -> None:
     with pytest.raises(refusal.Closed):
         founding.found(
             Database(None, database.app_url, database.engine),
-            Lawbook(law(), Calendar({}), ()),
+            policies.open_lawbook(FOLDER),
             "mandate.test/log",
             False,
         )

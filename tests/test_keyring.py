@@ -74,7 +74,7 @@ def test_the_service_says_that_it_is_halted_and_goes_on_answering_reads(database
 def test_a_key_is_rotated_beside_a_running_service(database: World) -> None:
     with worlds.Town(database) as town:
         house = town.deployment
-        made = checkpoints.rotate(house.database, house.law, house.settings.keys, house.origin)
+        made = checkpoints.rotate(house.database, house.laws, house.settings.keys, house.origin)
         assert town.get("/log/keys", None).text.splitlines()[0] == made.vkey
         assert len(town.get("/log/keys", None).text.splitlines()) == 2
     with database.engine.connect() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -16,7 +17,7 @@ from acts import (
     caller,
     employ,
     established,
-    law,
+    laws,
     loaded,
     raising,
     ref,
@@ -26,7 +27,7 @@ from acts import (
     until,
 )  # fmt: skip
 from conftest import World
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from audit import batch
 from audit.act import Act, Once
@@ -247,7 +248,7 @@ def test_a_refusal_is_repeated_under_its_key_and_without_a_key_nothing_is(databa
 
 # --- the worker -------------------------------------------------------------------------------------------------------
 def test_stopping_finishes_what_waits(database: World) -> None:
-    ledger = Ledger(database.engine, law)
+    ledger = Ledger(database.engine, laws)
     ledger.start()
     members = ledger.submit([Say(facts=(loaded(f"h-{n}"),)) for n in range(40)])
     ledger.stop()
@@ -282,9 +283,9 @@ def test_a_reference_is_used_once(database: World) -> None:
 def test_the_law_is_read_for_each_batch(database: World) -> None:
     asked = []
 
-    def counting() -> Law:
+    def counting(connection: Connection, charter: Mapping[str, str]) -> Law:
         asked.append(1)
-        return law()
+        return laws(connection, charter)
 
     ledger = Ledger(database.engine, counting)
     ledger.start()

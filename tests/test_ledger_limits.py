@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from acts import Say, as_superuser, law, loaded, rows, running
+from acts import Say, as_superuser, loaded, rows, running
 from conftest import World
 
 from audit.batch import Clockwatch
@@ -74,7 +74,7 @@ def test_without_room_for_entries_nothing_is_permitted(database: World) -> None:
 
 
 def test_a_full_queue_is_refused_at_once(database: World) -> None:
-    ledger = Ledger(database.engine, law)
+    ledger = Ledger(database.engine, laws)
     with pytest.raises(refusal.Overloaded):
         ledger.submit([Say(facts=(loaded("h-1"),))])
     with running(database.engine) as ledger, pytest.raises(refusal.Overloaded):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import worlds
-from acts import as_superuser, established
+from acts import FOLDER, as_superuser, established
 from conftest import World
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,12 +175,12 @@ def test_the_second_tree_is_absent_where_it_is_not_kept(database: World) -> None
         assert town.get("/log/sm3/checkpoint", None).status_code == 404
 
 
-def test_the_second_tree_is_published_where_it_is_wanted(database: World) -> None:
-    town = worlds.Town(database, world=False)
-    law = town.deployment.law
-    kept = replace(law.policy.handling["log_sm3"], value=1)
-    town.deployment.law = replace(law, policy=replace(law.policy, handling={**law.policy.handling, "log_sm3": kept}))
-    with town:
+def test_the_second_tree_is_published_where_it_is_wanted(database: World, tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(FOLDER, folder)
+    before, _, after = (folder / "handling.toml").read_text().partition("[log_sm3]")
+    (folder / "handling.toml").write_text(f"{before}[log_sm3]{after.replace('value = 0', 'value = 1', 1)}")
+    with worlds.Town(database, world=False, policies=folder) as town:
         keys = [Verifier.from_vkey(line) for line in town.get("/log/keys", None).text.splitlines()]
         found, _ = checkpoint.open(town.get("/log/sm3/checkpoint", None).text, keys)
         assert (found.origin, found.size) == ("mandate.test/log/sm3", town.size())

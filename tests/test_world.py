@@ -122,19 +122,19 @@ def test_an_interrupted_first_start_goes_on_where_it_stopped(database: World, st
 
     founding.found(store(database), LAWBOOK, "x.test/log", demo=True)
     with pytest.raises(Pulled):
-        world.plant(store(database), LAW, KEY, pull)
+        world.plant(store(database), LAWBOOK, KEY, pull)
     assert _counts(database)["household"] < len(HOUSEHOLDS)
-    assert world.plant(store(database), LAW, KEY, lambda done, total: None) is True
+    assert world.plant(store(database), LAWBOOK, KEY, lambda done, total: None) is True
     found = _counts(database)
     whole = {"person": len(PEOPLE), "unit": len(BODIES), "post": len(PEOPLE), "household": len(HOUSEHOLDS)}
     assert {name: found[name] for name in whole} == whole
-    assert world.plant(store(database), LAW, KEY, lambda done, total: None) is False
+    assert world.plant(store(database), LAWBOOK, KEY, lambda done, total: None) is False
     assert _counts(database) == found
 
 
 def test_the_log_learns_no_name_no_number_no_telephone(database: World) -> None:
     founding.found(store(database), LAWBOOK, "x.test/log", demo=True)
-    world.plant(store(database), LAW, KEY, lambda done, total: None)
+    world.plant(store(database), LAWBOOK, KEY, lambda done, total: None)
     with database.engine.connect() as connection:
         logged = b"\n".join(bytes(each) for each in connection.execute(text("SELECT bytes FROM entry")).scalars())
         kept = connection.execute(text("SELECT count(*) FROM vault")).scalar_one()

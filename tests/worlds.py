@@ -13,7 +13,9 @@ import itertools
 import secrets
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from conftest import World
@@ -97,15 +99,19 @@ def facts() -> list[Fact]:
 class Town:
     """The application on a founded database, spoken to in this process. `answers` are checked by the caller."""
 
-    def __init__(self, database: World, *, more: tuple[Fact, ...] = (), world: bool = True) -> None:
+    def __init__(
+        self, database: World, *, more: tuple[Fact, ...] = (), world: bool = True, policies: Path | None = None
+    ) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="mandate-keys-")
         self.settings = Settings.read({"MANDATE_DATA": self.folder.name, "MANDATE_ORIGIN": "mandate.test/log"})
+        if policies is not None:
+            self.settings = replace(self.settings, policies=policies)
         lawbook = founding.read_lawbook(self.settings.policies)
         store = Database(database.owner_url, database.app_url, database.engine)
         founding.found(store, lawbook, "mandate.test/log", demo=True)
         told = (*(facts() if world else ()), *more)
         if told:
-            founding.record(store, lawbook.law, [Deed(ref=secrets.token_hex(16), facts=told)])
+            founding.record(store, lawbook, [Deed(ref=secrets.token_hex(16), facts=told)])
         self.signer = founding.signer(self.settings.keys, founding.DEMO)
         self.deployment = founding.deploy(self.settings, store, lawbook, demo=True)
         self.app = create_app(self.deployment)
