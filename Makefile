@@ -50,6 +50,8 @@ bench: $(STAMP) ## measure, and print the published figures
 # The fuzzer is no part of the environment: it lies beside it, and only this command sees it.
 torture: $(STAMP) ## kill the service under load, look for anything lost; then fuzz the parsers (FUZZ_SECONDS each)
 	@$(PYTHON) -m bench.torture
+	@CONTAINMENT_SEQUENCES=100000 $(PYTHON) -m pytest -q -n 2 tests/test_containment.py tests/test_small_world.py tests/test_mutants.py
+	@QUORUM_SEQUENCES=100000 $(PYTHON) -m pytest -q tests/test_quorum.py
 	@cmp -s bench/torture.lock .venv/torture/lock || { rm -rf .venv/torture && \
 	  $(PYTHON) -m pip --disable-pip-version-check --no-input install -qq --only-binary=:all: --require-hashes \
 	    --target .venv/torture -r bench/torture.lock && cp bench/torture.lock .venv/torture/lock; } || { \

@@ -11,10 +11,17 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import (
+    access,
+    access_requests,
+    access_search,
+    amendments,
+    approvals,
     attachments,
     bootstrap,
+    calendars,
     checkpoints,
     decisions,
+    deputies,
     divisions,
     edits,
     entries,
@@ -23,16 +30,21 @@ from api import (
     grants,
     health,
     households,
+    imports,
+    kin,
     letters,
     log,
     me,
+    officers,
     people,
     pep,
     posts,
     problems,
+    replays,
     requests,
     responses,
     responsibility,
+    staffing,
     strangers,
     units,
     windows,
@@ -44,12 +56,15 @@ from api.express import Express
 from authz.refusal import Refusal, Stranger
 
 ROUTERS = (
-    attachments, bootstrap, decisions, divisions, edits, entries, erasures, evidence, grants, health, households, letters, log, me, people, posts,
-    requests, responsibility, units, windows, witnesses,
+    access, access_requests, access_search, amendments, approvals, attachments, bootstrap, calendars, decisions, deputies, divisions, edits, entries, erasures, evidence, grants, health, households, imports, kin, letters, log, me, officers, people, posts,
+    replays, requests, responsibility, staffing, units, windows, witnesses,
 )  # fmt: skip
 
 
-EXPRESS = {"/v1/edits": edits.one, "/v1/edits/batch": edits.batch}
+EXPRESS = {
+    "/v1/edits": edits.one, "/v1/edits/batch": edits.batch,
+    "/access/v1/evaluation": access.evaluation, "/access/v1/evaluations": access.evaluations,
+}  # fmt: skip
 
 
 def create_app(deployment: Deployment) -> FastAPI:
@@ -108,6 +123,7 @@ class Application(FastAPI):
 
 PUBLIC = (
     frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/bootstrap", "/letters/letter.css"})
+    | access.PUBLIC
     | log.PUBLIC
     | witnesses.PUBLIC
 )

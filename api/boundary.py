@@ -59,9 +59,9 @@ INTAKES: Mapping[str, Intake] = {
     "/v1/edits/batch": Intake("json", 4 * MEGABYTE),
     "/v1/edits/import": Intake("lines", 64 * KILOBYTE),
     "/v1/households": Intake("raw", 2 * MEGABYTE),  # judged as one: ten thousand lines of a hundred bytes
-    "/v1/divisions/editions": Intake("raw", 20 * MEGABYTE),
-    "/v1/calendars": Intake("raw", 4 * MEGABYTE),
-    "/v1/policies": Intake("raw", 4 * MEGABYTE),
+    "/v1/divisions/editions": Intake("json", 4 * MEGABYTE),
+    "/v1/calendars": Intake("json", 64 * KILOBYTE),
+    "/v1/policies": Intake("json", MEGABYTE),
     "/v1/cosignatures": Intake("raw", 16 * KILOBYTE),
     "/access/v1/evaluations": Intake("json", 4 * MEGABYTE),
 }

@@ -18,7 +18,7 @@ from api.founding import DEMO_ORIGIN
 from api.progress import Bar, say
 from api.settings import Misconfigured, Settings
 from api.verifying import NotVerified
-from audit import fsck, keyring
+from audit import fsck, keyring, retiring
 from audit.checkpoint import Checkpoint
 from audit.fsck import Report
 
@@ -39,6 +39,8 @@ def check(database: Database, settings: Settings, files: Iterable[Path], *, live
     engine = open_engine(url, 2)
     try:
         report = fsck.check(engine, Bar("正在核验"), trusted)
+        with engine.connect() as connection:
+            retired = 0 if report.findings else sum(each.values for each in retiring.performed(connection))
     finally:
         engine.dispose()
     silent = fsck.stale(report, datetime.now(UTC), SILENCE) if live else None
@@ -47,7 +49,7 @@ def check(database: Database, settings: Settings, files: Iterable[Path], *, live
     for each in report.findings:
         say(f"{each.kind} {'' if each.number is None else each.number} {each.detail}")
     say(
-        f"{report.verdict}：共 {report.size} 条，根 {report.root.hex()}，已擦除 {report.erased} 项，对照检查点 {len(trusted)} 个"
+        f"{report.verdict}：共 {report.size} 条，根 {report.root.hex()}，已擦除 {max(report.erased - retired, 0)} 项，到期清理 {retired} 项，对照检查点 {len(trusted)} 个"
     )
     return report
 

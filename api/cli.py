@@ -9,7 +9,11 @@ mandate fsck [--checkpoint FILE]     verify the whole log, fold the present agai
 mandate verify FILE                  verify an evidence file: no database, no network; --key, --witness
 mandate verify --paper               compare three printed checkpoint lines with the log; --url, --key
 mandate witness [init NAME]          watch logs as an outside witness; init makes its key and prints what to hand out
-mandate policies lint [FOLDER]       read a policy folder and say what is wrong with it
+mandate log rotate-key               replace the log's signing key, on record; --device FILE, --yes
+mandate log resume                   set aside, on record, a verdict that has halted the log, after it was looked into
+mandate retention                    what has passed its term; --apply drops it, on record
+mandate policies lint|test|diff      look a policy folder through, try its truth tables, compare it with what is in force
+mandate policies adopt               hand in a folder, or put in force what somebody else handed in
 mandate version
 """
 
@@ -20,11 +24,11 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 
-from api import checking, founding, handing, scenes, serving, verifying, watch, witnessing
+from api import checking, drafting, handing, scenes, serving, upkeep, verifying, watch, witnessing
 from api.client import Client, Unreachable
 from api.cluster import ClusterError
 from api.database import DatabaseUnfit
@@ -97,9 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     witness.add_argument("action", nargs="?", choices=["init"], help="init：生成见证密钥和配置")
     witness.add_argument("name", nargs="?", help="见证人名称，如 witness.yanchi.nx.gov.cn")
     witness.add_argument("--config", type=Path, default=Path("witness.toml"), help="见证人配置文件")
-    lint = command("policies", "检查规则文件", _lint)
-    lint.add_argument("action", choices=["lint"])
-    lint.add_argument("folder", nargs="?", type=Path, help="规则文件夹")
+    drafting.arguments(_with_settings(command("policies", "检查、比较、提出和采用规则", _policies)))
+    log = _with_settings(command("log", "更换日志签名密钥，或解除停办", _log))
+    log.add_argument("action", choices=["rotate-key", "resume"], help="rotate-key：更换密钥；resume：查明后解除停办")
+    log.add_argument("--device", type=Path, help="改由签名设备签署：该设备的 .signer 文件")
+    log.add_argument("--yes", action="store_true", help="不再询问")
+    kept = _with_settings(command("retention", "列出或清理保存期已满的原值和附件", _retention))
+    kept.add_argument("--apply", action="store_true", help="执行清理并留痕，不能恢复")
     command("version", "版本", _version)
     return parser
 
@@ -176,20 +184,29 @@ def _witness(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _lint(asked: argparse.Namespace) -> int:
-    settings = Settings.read({} if asked.folder else os.environ)
-    settings = replace(settings, policies=asked.folder.absolute()) if asked.folder else settings
-    try:
-        lawbook = founding.read_lawbook(settings.policies)
-    except (OSError, ValueError) as fault:
-        sys.stderr.write(f"{fault}\n")
-        return FAILED
-    law = lawbook.law
-    say(
-        f"规则 {len(law.policy.rows)} 条，职责分离 {len(law.policy.duties)} 条，行政区划 {len(law.divisions)} 个：没有发现问题。"
-    )
-    say(f"规则版本 {law.policy.digest}")
+def _log(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+    rotating = asked.action == "rotate-key"
+    question = "将更换日志签名密钥，并记入日志。" if rotating else "将解除停办，并记入日志；原因须已查明。"
+    with serving.visited(settings) as database:
+        upkeep.confirmed(question, yes=asked.yes)
+        if rotating:
+            upkeep.rotate(settings, database, asked.device)
+        else:
+            upkeep.resume(settings, database)
     return 0
+
+
+def _retention(asked: argparse.Namespace) -> int:
+    settings = _settings(asked)
+    with serving.visited(settings) as database:
+        upkeep.retention(settings, database, apply=asked.apply)
+    return 0
+
+
+def _policies(asked: argparse.Namespace) -> int:
+    given = {name: value for name, value in os.environ.items() if name != drafting.HELD}
+    return drafting.run(asked, Settings.read(given, **{name: getattr(asked, name) for name in NAMES}))
 
 
 def _version(asked: argparse.Namespace) -> int:

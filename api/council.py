@@ -19,7 +19,7 @@ from api.liaison import Conflict, Cosigned, Known, Liaison, compare
 from api.outbound import SECONDS, Unanswered
 from audit import checkpoint, cosignature, head, keyring, nodes, note
 from audit.checkpoint import Checkpoint, Verifier
-from audit.cosignature import Session
+from audit.cosignature import Disputed, Session
 from audit.note import BadNote, Note, Signature
 from authz import refusal
 from authz.fact import Fact
@@ -86,8 +86,8 @@ class Council:
             return list(dict.fromkeys([*keyring.verifiers(connection), *self.keys()]))
 
     # --- what the signer and the log's routes ask ---------------------------------------------------------------------
-    def consult(self, connection: Session, wanted: Checkpoint) -> None:
-        """Return if nothing that is known of the witnesses speaks against signing this; else Disputed.
+    def consult(self, connection: Session, wanted: Checkpoint | None) -> None:
+        """Return if nothing that is known of the witnesses speaks against signing this; else Disputed, for all processes.
 
         The first time they are all asked what they last saw. One that does not answer is no obstacle, but a verdict it
         once gave stays until it is seen to agree.
@@ -95,7 +95,12 @@ class Council:
         if not self.asked:
             self.ask()
             self.asked = True
-        cosignature.witnessed(connection, wanted, self.names)
+        try:
+            cosignature.witnessed(connection, wanted, self.names)
+        except Disputed as found:
+            with cosignature.writing(self.database.engine) as other:
+                cosignature.condemn(other, found.witness, found.verdict)
+            raise
 
     def ask(self) -> None:
         """Ask every witness that can be reached what it last saw, all at once."""

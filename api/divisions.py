@@ -7,20 +7,22 @@ from the width of the codes, which held for all of them.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import editions, fields, pep
 from authz import refusal
 from authz.decision import Scene
-from authz.division import LEVELS, Division, Divisions, Lineage
+from authz.division import LEVELS, Division, Divisions
+from authz.lineage import Lineage
 from authz.register import Reads
 
 router = APIRouter()
+# Before the routes of one code, which `editions` would otherwise be.
+router.include_router(editions.router)
 
 
 class ChildrenQuery(fields.Query):
@@ -30,12 +32,6 @@ class ChildrenQuery(fields.Query):
 
 class DivisionQuery(fields.Query):
     at: fields.Day | None = None
-
-
-class DeadlineQuery(fields.Query):
-    from_: Annotated[fields.Day, Field(alias="from")]
-    days: Annotated[int, Field(ge=1, le=3660), fields.Written]
-    division: fields.DivisionCode | None = None
 
 
 def _told(row: Division) -> dict[str, Any]:
@@ -106,18 +102,5 @@ def one(request: Request, code: str) -> Response:
     return pep.told(
         _told(row)
         | {"abolished": not standing, "edition": _edition(scene, names, at), "names": history,
-           "successors": list(names.successors.get(code, ()))}
+           "successors": list(names.successors(code))}
     )  # fmt: skip
-
-
-@router.get("/v1/deadline", summary="按工作日推算期限", openapi_extra=pep.queried(DeadlineQuery))
-def deadline(request: Request) -> Response:
-    scene = pep.look(request, Reads())
-    query = fields.read_query(request.url.query.encode(), DeadlineQuery)
-    path = scene.law.divisions.path(query.division) if query.division else ()
-    found = scene.law.calendar.deadline(query.from_, query.days, path)
-    return pep.told({
-        "from": query.from_.isoformat(), "days": query.days, "division": query.division, "date": found.date.isoformat(),
-        "provisional": found.provisional, "counted": found.counted,
-        "skipped": [each.isoformat() for each in found.skipped], "unheard": list(found.unheard),
-    })  # fmt: skip

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from api import fields, pep
 from audit import docket, head, listing, vault
 from audit.entry import Entry
-from authz import refusal, reply, step
+from authz import edition, refusal, reply, step
 from authz.calendar import Calendar
 from authz.decision import Scene
 from authz.fact import moment
@@ -202,7 +202,7 @@ def clock(row: Row, scene: Scene) -> dict[str, Any] | None:
     edges = [started, *(edge for span in spans for edge in span if edge is not None)]
     if len(edges) % 2:
         edges.append(end)
-    path = scene.law.divisions.path(row["division"])
+    path = scene.law.divisions.path(edition.seat(row["division"], scene.law))
     runs = zip(edges[::2], edges[1::2], strict=True)
     limit = scene.law.policy.handling.get("handling_days")
     return {

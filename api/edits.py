@@ -15,7 +15,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import examples, fields, pep, problems
+from api import examples, fields, pep, problems, reasons
 from api.pep import Asked, Wish
 from audit.act import Caller, Once, Recorded, Sealed
 from authz import edit as rule
@@ -75,7 +75,7 @@ class EditBody(fields.Body):
     campaign: fields.Mark | None = None
 
 
-def _values(body: EditBody) -> dict[str, Any]:
+def values(body: EditBody) -> dict[str, Any]:
     """Measured values by path, as the vault keeps them."""
     values: dict[str, Any] = {}
     for place, change in enumerate(body.changes):
@@ -109,27 +109,27 @@ class AskEdit(Asked):
     authority: ClassVar[bool] = False
     wish: Wish[EditBody]
     edit: Edit | None = None
+    lifted: bool = False
+    """Whether a written request could lift the refusal it met."""
 
     @property
     def reads(self) -> Reads:
-        if self.edit is None:
-            return Reads()
-        people = {person for person in self.edit.named.values() if person is not None}
-        mine = frozenset((self.edit.household,))
-        collected = mine if self.edit.operation in rule.CHECKING else frozenset[str]()
-        return Reads(persons=frozenset(people), households=mine, collected=collected)
+        return Reads() if self.edit is None else self.edit.reads
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        if scene.post is None:
-            raise refusal.NotEmployed(missing="post")
-        self.wish.take()
-        assert self.edit is not None
-        return (rule.permit(self.edit, scene),)
+        try:
+            if scene.post is None:
+                raise refusal.NotEmployed(missing="post")
+            self.wish.take()
+            assert self.edit is not None
+            return rule.performed(self.edit, scene)
+        except refusal.Denied as refused:
+            self.lifted = reasons.tell(refused, scene, self.edit.wish if self.edit else None)
+            raise
 
     def note(self, rows: Rows, facts: tuple[Fact, ...]) -> None:
         for fact in facts:
-            if isinstance(fact, EditPermitted):
-                rule.note(rows, fact)
+            rule.note(rows, fact, self.caller.person if self.caller else "")
 
     def about(self) -> dict[str, Any]:
         if self.edit is None:
@@ -160,7 +160,8 @@ def permitted(recorded: Recorded) -> dict[str, Any]:
 def denied(act: AskEdit, recorded: Recorded) -> dict[str, Any]:
     """The problem of a refused edit; `decision` stands in it so that a batch can be read item by item."""
     assert recorded.refused is not None
-    return problems.problem(recorded.refused, recorded.number) | {"decision": "deny"}
+    told = problems.problem(recorded.refused, recorded.number) | {"decision": "deny"}
+    return told | (reasons.link(recorded.number) if act.lifted else {})
 
 
 def ask(parsed: Any, who: Caller, once: Once | None) -> AskEdit:
@@ -169,7 +170,7 @@ def ask(parsed: Any, who: Caller, once: Once | None) -> AskEdit:
     sealed: tuple[Sealed, ...] = ()
     wanted = None
     if wish.got is not None:
-        sealed, commitments = pep.seal(_values(wish.got))
+        sealed, commitments = pep.seal(values(wish.got))
         wanted = edit(wish.got, commitments)
     return AskEdit(ref=pep.new_ref(), caller=who, once=once, wish=wish, edit=wanted, sealed=sealed)
 

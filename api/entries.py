@@ -18,15 +18,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api import fields, lines, pep, sheets
+from api import fields, lines, pep, reasons, sheets
+from api.founding import Quiet
 from api.grants import below
 from api.pep import Asked, Wish
 from audit import head, reading, search
 from audit.act import Recorded, Sealed
 from audit.entry import Entry
-from audit.reading import LogRead, Question
+from audit.reading import ExportCut, LogRead, Question
 from audit.search import Filters, Sight
-from authz import refusal
+from authz import edition, refusal
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.refusal import Misshapen
@@ -125,7 +126,7 @@ def sight(scene: Scene) -> Sight:
     if scene.post is None or scene.person is None:
         return Sight("", frozenset())
     whole = any(each.code == scene.post.division for each in scene.law.divisions.roots())
-    return Sight(scene.person.id, None if whole else scene.law.divisions.below(scene.post.division))
+    return Sight(scene.person.id, None if whole else edition.reach(scene.post.division, scene.law))
 
 
 def sees(found: Entry, scene: Scene) -> bool:
@@ -238,17 +239,22 @@ def _file(form: str, items: Iterator[dict[str, Any]]) -> Iterator[bytes]:
 
 def _walk(request: Request, read: Read, scene: Scene, filters: Filters) -> Iterator[dict[str, Any]]:
     """All entries, piece by piece; no connection is held while the reader is slow, and his right is asked each time."""
-    number = read.size
+    number, given, place = read.size, 0, scene.post.division if scene.post else ""
     while True:
-        if not pep.look(request, Reads()).may("log.read", scene.post.division if scene.post else ""):
-            raise refusal.Closed()
+        try:
+            if not pep.look(request, Reads()).may("log.read", place):
+                raise refusal.NoRole()
+        except refusal.Refusal:
+            cut = ExportCut(subject=read.size, division=place, given=given)
+            pep.deployment(request).ledger.record(Quiet(ref=pep.new_ref(), facts=(cut,)))
+            raise
         with head.reading(pep.deployment(request).database.engine) as connection:
             found = search.page(connection, read.sight, filters, number, PIECE)
             items = lines.told(connection, found, scene, read.values)
         yield from items
         if len(found) < PIECE:
             return
-        number = found[-1].number
+        number, given = found[-1].number, given + len(found)
 
 
 @router.get("/v1/entries/{id}", summary="查阅一条记录")
@@ -274,6 +280,7 @@ async def shown(request: Request, id: str) -> Response:
 
     def answer() -> Response:
         with head.reading(pep.deployment(request).database.engine) as connection:
-            return pep.told(lines.told(connection, [entry], scene, read.values)[0] | {"size": read.size})
+            told = lines.told(connection, [entry], scene, read.values)[0] | {"size": read.size}
+            return pep.told(told | reasons.explained(connection, pep.deployment(request), entry))
 
     return await run_in_threadpool(answer)

@@ -1,6 +1,6 @@
 """Erasures over HTTP: one person asks, another approves, and the values are gone while every proof stays.
 
-POST /v1/erasures               {person} or {household, member?}, and a reason
+POST /v1/erasures               {person} or {household, member?}, a reason, and what is named one by one beside them
 POST /v1/erasures/{n}/approval  the erasure itself, on record before the values are dropped; a crash between the two is
                                 made good at the next start
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter
+from pydantic import Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,12 +24,18 @@ from audit import erasing, head, listing
 from audit.act import Recorded
 from authz import erasure, refusal
 from authz.decision import Scene
-from authz.erasure import ErasureAsked, ErasurePerformed, Found, Scope
+from authz.erasure import ErasureAsked, ErasurePerformed, Found, Named, Scope
 from authz.fact import Fact
 from authz.register import Reads
 
 router = APIRouter()
+MOST_NAMED = 100
 EXAMPLE = {"household": "h-9f2c", "member": "m-1", "reason": "本人书面申请，保存期已满"}
+
+
+class Item(fields.Body):
+    entry: fields.Number
+    path: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class ErasureBody(fields.Body):
@@ -36,6 +43,8 @@ class ErasureBody(fields.Body):
     household: fields.HouseholdToken | None = None
     member: fields.MemberToken | None = None
     reason: fields.Reason
+    also: Annotated[fields.Several[Item], Field(max_length=MOST_NAMED)] = ()
+    attachments: Annotated[fields.Several[fields.Sha256], Field(max_length=MOST_NAMED)] = ()
 
 
 @dataclass(kw_only=True)
@@ -45,6 +54,7 @@ class AskErasure(Asked):
     name: ClassVar[str] = "erasure.ask"
     wish: Wish[ErasureBody]
     reason: str
+    named: Named
 
     @property
     def reads(self) -> Reads:
@@ -58,7 +68,8 @@ class AskErasure(Asked):
             raise refusal.NotEmployed(missing="post")
         scene.must(self.name, scene.post.division)
         body = self.wish.take()
-        return (erasure.asked(Scope(body.person, body.household, body.member), self.reason, scene),)
+        asked = erasure.asked(Scope(body.person, body.household, body.member), self.reason, scene)
+        return (asked, *erasure.named(self.named, scene))
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         fact = recorded.facts[0]
@@ -74,9 +85,17 @@ async def ask(request: Request) -> Response:
     """Recorded; nothing is erased before another person has approved."""
     who, wish = pep.caller(request), await pep.wish(request, ErasureBody)
     sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
+    got = wish.got
+    also = tuple((each.entry, each.path) for each in got.also) if got else ()
+    attachments = tuple(got.attachments) if got else ()
+
+    def look() -> Named:
+        with head.reading(pep.deployment(request).database.engine) as connection:
+            return erasing.look(connection, also, attachments)
+
     act = AskErasure(
         ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, sealed=sealed,
-        reason=commitments["/reason"],
+        reason=commitments["/reason"], named=await run_in_threadpool(look) if also or attachments else Named(),
     )  # fmt: skip
     return await pep.perform(request, act)
 
@@ -98,7 +117,7 @@ class ApproveErasure(Asked):
         row = visible(self.number, scene)
         scene.must(self.name, row["division"])
         scene.fresh("erasure", self.number, self.if_match)
-        return (erasure.performed(row, self.found, scene),)
+        return (erasure.performed(row, self.found, scene), *erasure.named_erased(row))
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.number}
@@ -170,4 +189,5 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": row["number"], "state": row["state"], "entry": row["since"], "person": body["person"],
         "household": body["household"], "member": body["member"], "asked_by": body["asked_by"],
         "approved_by": body.get("approved_by"), "performed": body["performed"], "values": body.get("values"),
+        "also": body.get("also") or [], "attachments": body.get("attachments") or [],
     }  # fmt: skip

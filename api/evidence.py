@@ -20,6 +20,7 @@ from audit.entry import Entry
 from audit.evidence import Package
 from authz import refusal
 from authz.decision import Scene
+from authz.division import Divisions
 from authz.register import Reads
 
 router = APIRouter()
@@ -72,7 +73,7 @@ def _made(request: Request, scene: Scene, number: int, opened: bool) -> bytes:
                 assert found is not None
                 digest = found.fact.plain().get("policy")
                 return evidence.made(connection, Package(
-                    number, printed, size, key, _places(found, scene),
+                    number, printed, size, key, _places(found, house.laws.on_record(connection, number).divisions),
                     None if digest is None else (digest, house.laws.texts(connection, digest)),
                     scene.post is not None and scene.post.role in lines.SEE_VALUES, opened,
                 ))  # fmt: skip
@@ -87,8 +88,7 @@ def signed_by(printed: str, known: list[checkpoint.Verifier]) -> str:
     return next(each.vkey for each in known if (each.name, each.key_id) in made)
 
 
-def _places(entry: Entry, scene: Scene) -> tuple[str, ...]:
-    """The division of the entry with all above it, as this edition has them."""
+def _places(entry: Entry, divisions: Divisions) -> tuple[str, ...]:
+    """The division of the entry with all above it, as the edition of its time had them."""
     division = entry.fact.search().get("division")
-    divisions = scene.law.divisions
     return tuple(divisions.path(division)) if division is not None and divisions.known(division) else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 EDIT: dict[str, Any] = {
@@ -20,6 +21,9 @@ EDIT: dict[str, Any] = {
     "checks": {"ruleset": "2026.3", "failed": [], "overridden": []},
     "campaign": None,
 }
+
+IMPORT = f"{json.dumps({'ref': '2026-0031', 'person': 'p-2001'} | EDIT, ensure_ascii=False)}\n"
+VERDICT = '{"line":1,"ref":"2026-0031","entry":17,"verdict":"no_authority_on_record","code":"no_grant","documented_later":12}\n'
 
 # --- the written request --------------------------------------------------------------------------------------------
 _LINE: dict[str, Any] = {
@@ -82,3 +86,24 @@ WINDOW: dict[str, Any] = {
     "from": "2026-12-01T00:00:00+08:00",
     "until": "2027-01-01T00:00:00+08:00",
 }
+
+# --- questions (AuthZEN) --------------------------------------------------------------------------------------------
+_SUBJECT = {"type": "person", "id": "p-2001"}
+_RESOURCE = {
+    "type": "monitored.income", "id": "h-9f2c", "properties": {"division": "640324100201", "data_year": 2026},
+}  # fmt: skip
+EVALUATION: dict[str, Any] = {"subject": _SUBJECT, "action": {"name": "update"}, "resource": _RESOURCE}
+EVALUATIONS: dict[str, Any] = {
+    "subject": _SUBJECT,
+    "resource": _RESOURCE,
+    "evaluations": [{"action": {"name": "update"}}, {"action": {"name": "delete"}}],
+    "options": {"evaluations_semantic": "execute_all"},
+}
+SUBJECT_SEARCH: dict[str, Any] = {"subject": {"type": "person"}, "action": {"name": "update"}, "resource": _RESOURCE}
+RESOURCE_SEARCH: dict[str, Any] = {
+    "subject": _SUBJECT,
+    "action": {"name": "update"},
+    "resource": {"type": "monitored.income", "properties": {"data_year": 2026}},
+    "page": {"limit": 100},
+}
+ACTION_SEARCH: dict[str, Any] = {"subject": _SUBJECT, "resource": _RESOURCE}

@@ -22,8 +22,8 @@ from api import policies
 from api.database import Database
 from api.deployment import Deployment
 from api.identity import BadKeys, Issuers, Signer
-from api.settings import Settings
-from audit import ceremony, content, erasing, guard, head
+from api.settings import Misconfigured, Settings
+from audit import ceremony, content, erasing, guard, head, retiring
 from audit.act import Act
 from audit.batch import Laws
 from audit.lawbook import Lawbook
@@ -58,6 +58,13 @@ class Deed(Act):
         return self.facts
 
 
+class Quiet(Deed):
+    """A fact that changes nobody's authority."""
+
+    name: ClassVar[str] = "log.beat"
+    authority: ClassVar[bool] = False
+
+
 def read_lawbook(folder: Path) -> Lawbook:
     """Read a policy folder whole; ValueError with file, line and reason if anything in it is wrong."""
     book = policies.open_lawbook(folder)
@@ -67,6 +74,12 @@ def read_lawbook(folder: Path) -> Lawbook:
             "a retention setting is missing or below its floor",
         )  # fmt: skip
     return book
+
+
+def fit(book: Lawbook) -> None:
+    """Refuse to serve with a policy set without grants: it believes what questions say, and exists for tests."""
+    if not book.law.policy.catalogue.grants:
+        raise Misconfigured("这套规则不含授权（grants = false），只能用于测试，不能提供服务。请改用正式的规则文件夹。")
 
 
 def facts(book: Lawbook) -> tuple[Fact, ...]:
@@ -119,27 +132,36 @@ def alone(database: Database) -> AbstractContextManager[dict[str, str]]:
     return ceremony.alone(database.engine)
 
 
-def found(database: Database, book: Lawbook, origin: str, demo: bool) -> bool:
+def found(database: Database, book: Lawbook, origin: str, demo: bool, begin: Lawbook | None = None) -> bool:
     """Write what is not on record yet; whether this was the first start.
 
     Only the first start takes the law from the folder. Later it is changed by those whom it appoints for that, on
-    record; where nothing is real (`demo`), the folder goes on to be taken.
+    record; where nothing is real (`demo`), the folder goes on to be taken, all but the divisions: what was given under
+    an edition depends on it. `begin` is the law of a first start that is to begin under an earlier one.
     """
     make_room(database)
     with head.reading(database.engine) as connection:
         guard.must_stand(connection)
-    erasing.repeat(database.engine)
+    recall(database)
     with alone(database) as charter:
         opened = LogOpened(origin=origin, purpose="practice" if demo else "service")
         founding.same_log(charter, opened)
         first = "origin" not in charter
-        wanted = founding.missing(charter, (opened, *facts(book)) if first or demo else (opened,))
+        taken = begin or book if first else book
+        told = [each for each in facts(taken) if first or (demo and not isinstance(each, EditionLoaded))]
+        wanted = founding.missing(charter, (opened, *told))
         if wanted:
             with database.engine.begin() as connection:
-                for stream in book.bundles.values():
+                for stream in (taken.bundles | book.bundles).values():
                     content.store(connection, stream, BUNDLE, "")
-            record(database, book, [Deed(ref=secrets.token_hex(16), facts=wanted)])
+            record(database, taken, [Deed(ref=secrets.token_hex(16), facts=wanted)])
         return first
+
+
+def recall(database: Database) -> None:
+    """What was erased, and what had passed its term, goes again if a restore has brought it back."""
+    erasing.repeat(database.engine)
+    retiring.repeat(database.engine)
 
 
 def unlike(charter: Mapping[str, str], book: Lawbook) -> tuple[str, ...]:

@@ -17,14 +17,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep, revocations
+from api import confirmations, fields, pep, revocations
 from api.dossiers import older
 from api.pep import Asked, Wish
 from audit import head as heads
-from audit import listing
+from audit import listing, roster
 from audit.act import Recorded
 from audit.listing import Birth, GrantsAsked
-from authz import delegation, refusal, register
+from authz import confirmation, delegation, edition, refusal, register
 from authz import scope as scopes
 from authz.decision import Scene
 from authz.delegation import Wanted
@@ -35,6 +35,7 @@ from authz.register import Reads
 
 router = APIRouter()
 router.include_router(revocations.router)
+router.include_router(confirmations.router)
 Holder = Annotated[
     str, StringConstraints(pattern="^(?:p-[0-9]{1,12}|u-[0-9]{2,12}-[a-z]+(?:_[a-z]+)*)$", max_length=64)
 ]
@@ -70,15 +71,15 @@ def wanted(body: DelegationBody) -> Wanted:
     )  # fmt: skip
 
 
-def reads(number: int, body: DelegationBody | None) -> Reads:
-    """What judging a delegation looks at."""
+def reads(number: int, body: DelegationBody | None, giver: str) -> Reads:
+    """What judging a delegation looks at; `giver` is the unit that holds the grant."""
     if body is None:
         return Reads(grants=frozenset((number,)))
     holder = frozenset((body.holder,))
     return Reads(
         grants=frozenset((number,)), households=frozenset(body.households or ()),
         persons=holder if body.holder.startswith("p-") else frozenset(),
-        units=holder if body.holder.startswith("u-") else frozenset(),
+        units=frozenset((giver,)) | (holder if body.holder.startswith("u-") else frozenset()), staff=frozenset((giver,)),
     )  # fmt: skip
 
 
@@ -99,12 +100,13 @@ class DelegateGrant(Asked):
 
     name: ClassVar[str] = "grant.delegate"
     number: int
+    giver: str
     wish: Wish[DelegationBody]
     reason: str
 
     @property
     def reads(self) -> Reads:
-        return reads(self.number, self.wish.got)
+        return reads(self.number, self.wish.got, self.giver)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         planned, asked, links = plan(self.number, self.wish, scene)
@@ -134,18 +136,24 @@ async def delegate(request: Request, id: str) -> Response:
     number = pep.number(id)
     who, asking = pep.caller(request), fields.read_query(request.url.query.encode(), DelegationQuery)
     wish = await pep.wish(request, DelegationBody)
+    giver = await run_in_threadpool(_giver, request, number)
     if asking.dry_run:
-        scene = await run_in_threadpool(pep.look, request, reads(number, wish.got))
+        scene = await run_in_threadpool(pep.look, request, reads(number, wish.got, giver))
         planned, _, _ = plan(number, wish, scene)
         return pep.told({"fits": not planned.misfits, "misfits": [each.plain() for each in planned.misfits]})
     sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
     return await pep.perform(
         request,
         DelegateGrant(
-            ref=pep.new_ref(), caller=who, once=await pep.once(request, who), number=number, wish=wish, sealed=sealed,
-            reason=commitments["/reason"],
+            ref=pep.new_ref(), caller=who, once=await pep.once(request, who), number=number, giver=giver, wish=wish,
+            sealed=sealed, reason=commitments["/reason"],
         ),
     )  # fmt: skip
+
+
+def _giver(request: Request, number: int) -> str:
+    with heads.reading(pep.deployment(request).database.engine) as connection:
+        return roster.holder_of(connection, number)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -156,6 +164,7 @@ class GrantsQuery(fields.Page):
     live_at: fields.Instant | None = None
     origin: Origin | None = None
     wider_than_document: fields.Flag | None = None
+    unconfirmed: fields.Flag | None = None
 
 
 class GrantQuery(fields.Query):
@@ -181,16 +190,8 @@ def grant_told(grant: Grant, known: Mapping[int, Grant], at: datetime, wide: boo
     """A grant without its chain; `state` is what it is worth at `at`, and `because` the link that decides it."""
     state, because = effective(chain(grant, known), at)
     names = (
-        "origin",
-        "request",
-        "line",
-        "window",
-        "parent",
-        "issued_by",
-        "document_sha256",
-        "edition",
-        "division_name",
-    )
+        "origin", "request", "line", "window", "parent", "issued_by", "document_sha256", "edition", "division_name",
+    )  # fmt: skip
     return held_told(grant) | {
         **{name: getattr(grant, name) for name in names}, "issuer": grant.issuer_unit,
         "issued_at": pep.written(grant.issued_at), "state": state,
@@ -215,12 +216,17 @@ def overseen(scene: Scene, act: str) -> frozenset[str] | None:
     if scene.post is None or not scene.may(act, scene.post.division):
         return frozenset()
     roots = {each.code for each in scene.law.divisions.roots()}
-    return None if scene.post.division in roots else scene.law.divisions.below(scene.post.division)
+    return None if scene.post.division in roots else edition.reach(scene.post.division, scene.law)
 
 
 def below(division: str | None, scene: Scene) -> frozenset[str] | None:
     """A `division=` filter as a set of divisions."""
-    return None if division is None else scene.law.divisions.below(division)
+    return None if division is None else edition.reach(division, scene.law)
+
+
+def _waiting(grant: Grant, scene: Scene) -> bool:
+    """Whether the grant still has to be confirmed after a change of the divisions; one that has ended has not."""
+    return edition.waits(grant, scene.law) and grant.state(scene.at) not in ("revoked", "expired")
 
 
 @router.get("/v1/grants", summary="授权台账", openapi_extra=pep.queried(GrantsQuery))
@@ -248,6 +254,9 @@ def listed(request: Request) -> Response:
             if query.wider_than_document is not None:
                 born = listing.births(connection, kept)
                 kept = {n: yes and wide(born[n], divisions) is query.wider_than_document for n, yes in kept.items()}
+            if query.unconfirmed is not None:
+                waiting = {each.number: _waiting(each, scene) for each in chunk}
+                kept = {n: yes and waiting[n] is query.unconfirmed for n, yes in kept.items()}
             return kept
 
         before = older(query.cursor)
@@ -255,7 +264,10 @@ def listed(request: Request) -> Response:
         page = found[: query.limit]
         known, born = listing.chains(connection, page), listing.births(connection, [each.number for each in page])
     at = query.live_at or scene.at
-    items = [grant_told(each, known, at, wide(born[each.number], divisions)) for each in page]
+    items = [
+        grant_told(each, known, at, wide(born[each.number], divisions)) | {"unconfirmed": _waiting(each, scene)}
+        for each in page
+    ]
     return pep.page(items, str(page[-1].number) if len(found) > query.limit else None, request)
 
 
@@ -275,6 +287,8 @@ def one(request: Request, id: str) -> Response:
         born = listing.births(connection, (number,))[number]
     known = {each.number: each for each in links}
     members = grant_told(links[-1], known, at, wide(born, scene.law.divisions)) | {
+        "unconfirmed": _waiting(links[-1], scene),
+        "choices": list(confirmation.choices(links[-1], scene.law)) if _waiting(links[-1], scene) else [],
         "chain": [held_told(each) | {"origin": each.origin, "state": each.state(at)} for each in links],
         "suspensions": [
             {"from": pep.written(begin), "until": pep.written(end) if end else None, "unit": unit}

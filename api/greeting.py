@@ -67,6 +67,11 @@ def service(settings: Settings, unlike: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
+def halted(settings: Settings, told: str) -> str:
+    """The service is there and records nothing."""
+    return f"\n停止办理：{told}\n只提供检查点和证明的查询：{settings.base_url}"
+
+
 def first_service(settings: Settings, code: str) -> str:
     """The service is there and has nobody yet: the one-time code, shown nowhere else."""
     lines = [

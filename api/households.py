@@ -21,8 +21,8 @@ from api.pep import Asked, Wish
 from audit import head as heads
 from audit import listing
 from audit.act import Recorded
+from authz import duty, refusal
 from authz import household as rule
-from authz import refusal
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.household import Household
@@ -209,15 +209,16 @@ class AcceptMove(Asked):
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         known = find(self.token, scene)
         asker = scene.rows.people.get(self.asker) if self.asker else None
-        mine, theirs = scene.person.natural if scene.person else "", asker.natural if asker else None
+        hands = duty.hands(scene.rows, scene.post) if scene.post else frozenset[str]()
+        theirs = asker.natural if asker else None
         if theirs is not None and known.move_asked_by == self.asker:
-            rule.must_be_two(theirs, mine)
+            rule.must_be_two(theirs, hands)
         for side in self.silent(known, scene):
             scene.must(self.name, side)
         scene.fresh("household", self.token, self.if_match)
         if known.move_asked_by != self.asker:
             raise refusal.Stale()
-        return (rule.accept_move(known, theirs, mine),)
+        return (rule.accept_move(known, theirs, hands),)
 
     def silent(self, known: Household, scene: Scene) -> tuple[str, ...]:
         """The sides the asker could not speak for: two people of the receiving side do not take a household over."""

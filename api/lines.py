@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from api import pep
-from audit import docket, listing, vault
+from audit import docket, editions, listing, vault
 from audit.entry import Entry
 from authz.decision import Scene
 from authz.identifier import mask_telephone
@@ -24,17 +24,33 @@ def told(connection: Any, found: list[Entry], scene: Scene, values: bool) -> lis
     people = listing.names(connection, {each.envelope.person for each in found if each.envelope.person})
     units = docket.unit_names(connection, {each.envelope.unit for each in found if each.envelope.unit})
     kept = vault.read(connection, [each.number for each in found])
-    return [_told(each, scene, people, units, _shown(each, kept.get(each.number, {}), values)) for each in found]
+    times = editions.Times(connection)
+    return [
+        _told(each, _place(each, times, scene), people, units, _shown(each, kept.get(each.number, {}), values))
+        for each in found
+    ]
 
 
-def _told(entry: Entry, scene: Scene, people: Any, units: Any, values: dict[str, Any]) -> dict[str, Any]:
-    who, code = entry.envelope, entry.fact.search().get("division")
-    place = scene.law.divisions.get(code).name if code is not None and scene.law.divisions.known(code) else None
+def _place(entry: Entry, times: editions.Times, scene: Scene) -> dict[str, Any] | None:
+    """The division of an entry under the name it had when the entry was made."""
+    code, then = entry.fact.search().get("division"), times.at(entry.number)
+    if code is None:
+        return None
+    name = scene.law.lineage.name_in(code, then) if then else None
+    if name is None and scene.law.divisions.known(code):
+        name = scene.law.divisions.get(code).name
+    return {"code": code, "name": name}
+
+
+def _told(
+    entry: Entry, place: dict[str, Any] | None, people: Any, units: Any, values: dict[str, Any]
+) -> dict[str, Any]:
+    who = entry.envelope
     return {
         "number": entry.number, "at": pep.written(entry.at), "kind": entry.fact.kind, "decision": entry.fact.decision,
         "person": None if who.person is None else {"id": who.person, "name": people.get(who.person, {}).get("name")},
         "post": who.post, "unit": None if who.unit is None else {"id": who.unit, "name": units.get(who.unit)},
-        "division": None if code is None else {"code": code, "name": place},
+        "division": place,
         "fact": entry.fact.plain(), "values": values, "act": entry.act, "client": who.client, "device": who.device,
         "address": who.address, "on_behalf_of": who.on_behalf_of, "purpose": who.purpose,
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """The log for everybody: signed checkpoints, proofs and tiles. Hashes only, so no token is asked and nothing recorded.
 
     /log/checkpoint  /v1/checkpoint        the latest signed checkpoint with its cosignatures (C2SP tlog-checkpoint)
-    /log/sm3/checkpoint                    the same of the SM3 tree, where it is kept
+    /log/sm3/checkpoint  /log/sm3/tile/... the same of the SM3 tree, where it is kept; proofs with `hash=sm3`
     /log/tile/<L>/<N>[.p/<W>]              256 hashes, or the first W of them (C2SP tlog-tiles)
     /log/keys                              every key that ever signed, the one in force first, a vkey a line
     /v1/entries/{id}/proof  /v1/consistency
@@ -15,7 +15,7 @@ import base64
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -26,10 +26,9 @@ from starlette.responses import PlainTextResponse, Response
 from api import fields, pep
 from api.entries import FilterQuery, ReadLog, record, wished
 from api.pep import Wish
-from audit import cosignature, head, keyring, nodes, note
-from audit.nodes import WIDTH, Torn
+from audit import cosignature, head, keyring, nodes, note, second
+from audit.nodes import WIDTH, Store, Torn
 from audit.note import BadNote
-from audit.signing import SM3_SUFFIX
 from audit.tree import TILE
 from authz import refusal
 from authz.refusal import Misshapen
@@ -42,14 +41,14 @@ DEEPEST = 63
 _TILE = re.compile(r"((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _LEVEL = re.compile("0|[1-9][0-9]?")
 _OPEN = re.compile(
-    r"/log/(?:checkpoint|sm3/checkpoint|keys|tile/[0-9]+/.+)|/v1/(?:checkpoint|consistency|entries/[^/]+/proof)"
+    r"/log/(?:checkpoint|sm3/checkpoint|keys|(?:sm3/)?tile/[0-9]+/.+)|/v1/(?:checkpoint|consistency|entries/[^/]+/proof)"
 )
 
 
 PUBLIC = frozenset(
     {
-        "/log/checkpoint", "/log/sm3/checkpoint", "/log/keys", "/log/tile/{level}/{path}", "/v1/checkpoint", "/v1/consistency",
-        "/v1/entries/{id}/proof",
+        "/log/checkpoint", "/log/sm3/checkpoint", "/log/keys", "/log/tile/{level}/{path}",
+        "/log/sm3/tile/{level}/{path}", "/v1/checkpoint", "/v1/consistency", "/v1/entries/{id}/proof",
     }
 )  # fmt: skip
 
@@ -59,11 +58,15 @@ def public(path: str) -> bool:
     return _OPEN.fullmatch(path) is not None
 
 
-class ProofQuery(fields.Query):
+class Hashed(fields.Query):
+    hash: Literal["sha256", "sm3"] = "sha256"
+
+
+class ProofQuery(Hashed):
     size: fields.WrittenNumber | None = None
 
 
-class ConsistencyQuery(fields.Query):
+class ConsistencyQuery(Hashed):
     begin: Annotated[fields.WrittenNumber, Field(alias="from")]
     to: fields.WrittenNumber | None = None
 
@@ -79,10 +82,22 @@ def checkpointed(request: Request) -> Response:
 @router.get("/log/sm3/checkpoint", summary="国密 SM3 日志树的签名检查点（启用后）", response_class=PlainTextResponse)
 def checkpointed_sm3(request: Request) -> Response:
     """The latest checkpoint of the second tree over the same bytes; absent unless `log_sm3` is set."""
-    house = pep.deployment(request)
-    if not house.law.policy.number("log_sm3"):
+    _kept(request)
+    return _latest(request, pep.deployment(request).origin + second.SUFFIX)
+
+
+def _kept(request: Request) -> None:
+    """Return if this log keeps a second tree."""
+    if not pep.deployment(request).law.policy.number("log_sm3"):
         raise refusal.Unknown()
-    return _latest(request, house.origin + SM3_SUFFIX)
+
+
+def _tree(request: Request, connection: Any, hash: str) -> tuple[int, Store | None]:
+    """The size that the tree of this hash function has reached, and where it is read."""
+    if hash == "sha256":
+        return head.read(connection).size, None
+    _kept(request)
+    return second.size(connection, pep.deployment(request).origin), second.STORE
 
 
 def _latest(request: Request, origin: str) -> Response:
@@ -112,12 +127,13 @@ def proven(request: Request, id: str) -> Response:
     """The inclusion proof of an entry, in the tree of `size` or of the log as it is."""
     number = pep.number(id)
     with _reading(request) as connection:
-        reached = head.read(connection).size
-        if number >= reached:
+        if number >= head.read(connection).size:
             raise refusal.Unknown()
-        asked = fields.read_query(request.url.query.encode(), ProofQuery).size
+        query = fields.read_query(request.url.query.encode(), ProofQuery)
+        reached, store = _tree(request, connection, query.hash)
+        asked = query.size
         size = _reached("/size", asked, reached, least=number + 1)
-        found = nodes.inclusion(connection, number, size)
+        found = nodes.inclusion(connection, number, size, store)
     members = {
         "number": number, "size": size, "leaf": _base64(found.leaf), "root": _base64(found.root),
         "path": [_base64(each) for each in found.path],
@@ -130,12 +146,12 @@ def consistent(request: Request) -> Response:
     """The proof that the log at `from` is the beginning of the log at `to`, or as it is."""
     query = fields.read_query(request.url.query.encode(), ConsistencyQuery)
     with _reading(request) as connection:
-        reached = head.read(connection).size
-        second = _reached("/to", query.to, reached, least=1)
-        first = _reached("/from", query.begin, second, least=1)
-        found = nodes.consistency(connection, first, second)
+        reached, store = _tree(request, connection, query.hash)
+        later = _reached("/to", query.to, reached, least=1)
+        first = _reached("/from", query.begin, later, least=1)
+        found = nodes.consistency(connection, first, later, store)
     members = {
-        "from": first, "to": second, "from_root": _base64(found.first_root), "to_root": _base64(found.second_root),
+        "from": first, "to": later, "from_root": _base64(found.first_root), "to_root": _base64(found.second_root),
         "path": [_base64(each) for each in found.path],
     }  # fmt: skip
     return Response(pep.encoded(members), 200, FLEETING if query.to is None else LASTING, "application/json")
@@ -186,6 +202,21 @@ def tile(request: Request, level: str, path: str) -> Response:
     with _reading(request) as connection:
         _within(begin + width, head.read(connection).size >> (int(level) * TILE))
         found = nodes.tile(connection, int(level), begin // WIDTH, width)
+    return Response(found, 200, LASTING, "application/octet-stream")
+
+
+@router.get(
+    "/log/sm3/tile/{level}/{path:path}", summary="国密 SM3 日志树的一组散列值（启用后）", response_class=Response
+)
+def tile_sm3(request: Request, level: str, path: str) -> Response:
+    """The same of the second tree: at most 256 entries are hashed for it; absent unless `log_sm3` is set."""
+    if not _LEVEL.fullmatch(level) or int(level) > DEEPEST:
+        raise refusal.Unknown()
+    _kept(request)
+    begin, width = _tile(path)
+    with _reading(request) as connection:
+        _within(begin + width, second.size(connection, pep.deployment(request).origin) >> (int(level) * TILE))
+        found = second.tile(connection, int(level), begin // WIDTH, width)
     return Response(found, 200, LASTING, "application/octet-stream")
 
 

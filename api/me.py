@@ -26,6 +26,7 @@ from audit.entry import Entry
 from authz import attribution, refusal, register
 from authz.decision import Law, Scene, held
 from authz.edit import EditPermitted
+from authz.extent import Extent, extents
 from authz.fact import Fact
 from authz.grant import chain, effective
 from authz.post import Post
@@ -51,6 +52,7 @@ def me(request: Request) -> Response:
         "post": scene.post.number if scene.post else None,
         "acts": [{"post": each.number, "acts": acts(each, scene.law)} for each in live],
         "grants": [usable for each in live for usable in grants(each, scene)],
+        "scopes": [scope_told(extent, scene) for each in live for extent in extents(each, scene)],
     }  # fmt: skip
     return pep.told(told | members, etag=rows.versions["person", who.person])
 
@@ -58,8 +60,9 @@ def me(request: Request) -> Response:
 def acts(post: Post, law: Law) -> list[str]:
     """The service's own acts that a post lets its holder do over its division."""
     return sorted(
-        f"{object}.{act}" for act, object in law.rule.rights(post.role) if object in law.policy.catalogue.objects
-    )
+        f"{object}.{act}" for act, object in law.rule.rights(post.role)
+        if object in law.policy.catalogue.objects and post.includes(act, object)
+    )  # fmt: skip
 
 
 def grants(post: Post, scene: Scene) -> Iterator[dict[str, Any]]:
@@ -68,8 +71,20 @@ def grants(post: Post, scene: Scene) -> Iterator[dict[str, Any]]:
     for each in held(scene.rows, post):
         if effective(chain(each, scene.rows.grants), scene.at)[0] == "live":
             usable = [f"{act} {cell}" for act in sorted(each.scope.operations) for cell in sorted(each.scope.cells)
-                      if (act, cell) in rights]  # fmt: skip
+                      if (act, cell) in rights and post.lends(act, post.division, scene.law.divisions)]  # fmt: skip
             yield held_told(each) | {"post": post.number, "usable": usable}
+
+
+def scope_told(found: Extent, scene: Scene) -> dict[str, Any]:
+    """What may be done now, for the caller's own lists: every pair of cell and operation, everywhere in the division."""
+    return {
+        "post": found.post.number, "division": found.division,
+        "division_name": scene.law.divisions.get(found.division).name, "cells": list(found.cells),
+        "operations": list(found.operations), "data_year": found.data_year, "until": pep.written(found.until),
+        "grant": found.grant.number, "document": found.document,
+        "households": None if found.households is None else len(found.households), "records_left": found.left,
+        "expires_soon": found.lapses(scene),
+    }  # fmt: skip
 
 
 # --- what others wrote in my name -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ never stored or shown: it becomes a keyed token, by which two accounts of one hu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
@@ -25,8 +25,9 @@ from audit.act import Recorded
 from authz import identifier, refusal
 from authz.decision import Scene
 from authz.fact import Fact
-from authz.post import PersonRegistered, Post, TokensRevoked
+from authz.post import Person, PersonRegistered, Post, TokensRevoked
 from authz.register import Reads
+from authz.staffing import WORDS, ShortfallNoted
 
 router = APIRouter()
 GENERATED = 900_000_000_000
@@ -52,12 +53,14 @@ class PeopleQuery(fields.Page):
 
 
 def post_told(post: Post, since: int, at: datetime) -> dict[str, Any]:
-    """A post as answers write it; `version` is what If-Match asks for."""
+    """A post as answers write it; `version` is what If-Match asks for. A deputyship names the post stood in for, and
+    its limits where it is narrower than that post."""
     far = post.valid_until.year >= 9999  # noqa: PLR2004
+    limits = None if post.acts is None else {"acts": sorted(post.acts), "operations": sorted(post.operations or ())}
     return {
         "post": post.number, "unit": post.unit, "division": post.division, "role": post.role, "title": post.title,
         "from": pep.written(post.valid_from), "until": None if far else pep.written(post.valid_until),
-        "live": post.live(at), "version": f'"{since}"',
+        "live": post.live(at), "deputy_for": post.deputy_for, "limits": limits, "version": f'"{since}"',
     }  # fmt: skip
 
 
@@ -113,6 +116,17 @@ def one(request: Request, id: str) -> Response:
     return pep.told(told, etag=scene.rows.versions["person", id])
 
 
+def held_by(scene: Scene, person: Person) -> list[Post]:
+    """All posts of the natural person behind an account, under whatever account."""
+    people = scene.rows.people
+    return [
+        post
+        for account, held in scene.rows.posts.items()
+        for post in held
+        if account in people and people[account].natural == person.natural
+    ]
+
+
 def known(number: int, scene: Scene) -> Post:
     """A post the acting one may know of."""
     post = scene.rows.post.get(number)
@@ -127,6 +141,21 @@ def accounts_of(request: Request, person: str) -> frozenset[str]:
     # Before the lock is soon enough: an account made meanwhile has no post, and its first one is judged with these.
     with heads.reading(pep.deployment(request).database.engine) as connection:
         return listing.accounts(connection, (person,))
+
+
+def shortfalls(facts: Sequence[Fact]) -> list[dict[str, Any]]:
+    """What an act left a unit short of, as answers write it: a warning, never a refusal."""
+    return [
+        {
+            "lack": each.lack,
+            "unit": each.short_unit,
+            "needed": each.needed,
+            "present": each.present,
+            "text": WORDS[each.lack],
+        }
+        for each in facts
+        if isinstance(each, ShortfallNoted)
+    ]
 
 
 def unit_of(request: Request, number: int) -> str:

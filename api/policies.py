@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.lawbook import Lawbook
-from authz import calendar, division, policy
+from authz import calendar, division, lineage, policy
 
 EDITION = "2023-06-30"
 """The edition of the divisions that lie in the folder."""
@@ -28,12 +28,12 @@ def load(folder: Path) -> policy.PolicySet:
 
 def load_divisions(folder: Path) -> division.Divisions:
     """The divisions that a new installation starts with."""
-    return division.parse_bundle(EDITION, tables(folder / "divisions"))[0]
+    return lineage.parse_bundle(EDITION, tables(folder / "divisions"))[0]
 
 
-def load_lineage(folder: Path) -> division.Lineage:
+def load_lineage(folder: Path) -> lineage.Lineage:
     """What the codes were called before, and what took their place."""
-    return division.parse_bundle(EDITION, tables(folder / "divisions"))[1]
+    return lineage.parse_bundle(EDITION, tables(folder / "divisions"))[1]
 
 
 def load_calendar(folder: Path) -> calendar.Calendar:

@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import fields, pep, transfers
-from api.people import accounts_of, known, knows, post_told, unit_of
+from api.people import accounts_of, known, knows, post_told, shortfalls, unit_of
 from api.pep import Asked, Wish
 from audit.act import Recorded
 from authz import post as rule
-from authz import refusal
+from authz import refusal, staffing
 from authz.decision import Scene
-from authz.fact import Fact
+from authz.fact import Fact, moment
+from authz.office import OFFICERS
 from authz.post import Appointment, PostEnded
 from authz.register import Reads
 
@@ -81,7 +82,8 @@ class AssignPost(Asked):
         fact = recorded.facts[0].plain()
         return 201, {
             "id": recorded.number, "person": fact["person_id"], "unit": fact["post_unit"], "role": fact["role"],
-            "from": fact["valid_from"], "until": fact["valid_until"],
+            "from": pep.written(moment(fact["valid_from"])),
+            "until": None if fact["valid_until"] is None else pep.written(moment(fact["valid_until"])),
             "noted": [each.plain()["duty"] for each in recorded.facts[1:]],
         }  # fmt: skip
 
@@ -119,21 +121,23 @@ class EndPost(Asked):
 
     @property
     def reads(self) -> Reads:
-        return Reads(posts=frozenset((self.number,)), staff=frozenset((self.unit,)))
+        unit = frozenset((self.unit,))
+        return Reads(posts=frozenset((self.number,)), staff=unit, units=unit)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         post = known(self.number, scene)
-        scene.must(self.name, post.division)
+        if scene.post is None or scene.post.person != post.person or post.role not in OFFICERS:
+            scene.must(self.name, post.division)
         if scene.post is None:
             raise refusal.NotEmployed(missing="post")
         body = self.wish.take()
         scene.fresh("post", self.number, self.if_match)
-        colleagues = scene.rows.staff.get(post.unit, ())
-        return (
-            rule.end(
-                post, body.at, self.reason, by=scene.post, colleagues=colleagues, at=scene.at, policy=scene.law.policy
-            ),
-        )
+        colleagues, rows = scene.rows.staff.get(post.unit, ()), scene.rows
+        ended = rule.end(
+            post, body.at, self.reason, by=scene.post, colleagues=colleagues, at=scene.at, policy=scene.law.policy,
+            people=rows.people,
+        )  # fmt: skip
+        return (ended, *staffing.left(post, colleagues, moment(ended.valid_until), scene))
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.number}
@@ -141,7 +145,10 @@ class EndPost(Asked):
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         fact = recorded.facts[0]
         assert isinstance(fact, PostEnded)
-        return 200, {"id": self.number, "person": fact.person_id, "until": fact.valid_until}
+        return 200, {
+            "id": self.number, "person": fact.person_id, "until": pep.written(moment(fact.valid_until)),
+            "warnings": shortfalls(recorded.facts),
+        }  # fmt: skip
 
 
 @router.post("/v1/posts/{id}/end", summary="离岗", openapi_extra=pep.described(EndBody, {"reason": "调离本单位"}))

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import dossiers, examples, fields, pep, steps
+from api import dossiers, examples, fields, pep, reasons, steps
 from api.pep import Asked, Wish
 from api.steps import Row, Step
 from audit.act import Recorded
@@ -22,6 +22,7 @@ from authz.register import Reads
 from authz.request import OPEN, Line, RequestSigned
 
 router = APIRouter()
+router.include_router(reasons.router)  # before the dossiers: `draft` is not the number of one
 router.include_router(dossiers.router)
 
 AnyCell = fields.Cell | Annotated[str, Field(pattern="^lifted_out.risk_elimination$")]

@@ -37,14 +37,15 @@ PROBLEMS: Mapping[int, Refusal] = {
 ANSWERS: Mapping[str, Any] = json.loads(Path(__file__).with_name("answers.json").read_text(encoding="utf-8"))
 """An example of the answer that went well, by operation; tests compare their members with real answers."""
 RECORDED_EXAMPLE = 17
-VERSIONLESS = ("/delegations", "/objection", "/notes", "/tokens/revocation")
-"""Sub-paths that make something new beside a thing: they need no If-Match."""
-PAPERLESS = frozenset({"/v1/bootstrap", "/v1/cosignatures"})
-"""Writes that keep no answer under an Idempotency-Key."""
+VERSIONLESS = ("/delegations", "/objection", "/notes", "/tokens/revocation", "/units/{id}/confirmation")
+"""Sub-paths that make something new beside a thing, or that can happen to it only once: they need no If-Match."""
+PAPERLESS = frozenset({"/v1/bootstrap", "/v1/cosignatures", "/v1/edits/import"})
+"""Writes that keep no answer under an Idempotency-Key; nor do questions, which are answered anew each time."""
 
 HASHES: Mapping[str, tuple[int, ...]] = {
-    "/log/checkpoint": (503,), "/log/keys": (503,), "/log/sm3/checkpoint": (404, 503), "/log/tile/{level}/{path}": (404, 503),
-    "/v1/checkpoint": (503,), "/v1/consistency": (422, 503), "/v1/entries/{id}/proof": (404, 422, 503),
+    "/log/checkpoint": (503,), "/log/keys": (503,), "/log/sm3/checkpoint": (404, 503),
+    "/log/tile/{level}/{path}": (404, 503), "/log/sm3/tile/{level}/{path}": (404, 503), "/v1/checkpoint": (503,),
+    "/v1/consistency": (404, 422, 503), "/v1/entries/{id}/proof": (404, 422, 503),
 }  # fmt: skip
 """What the public paths of the log answer where they cannot give what was asked."""
 
@@ -99,8 +100,10 @@ def statuses(path: str, verb: str, *, open_: bool) -> list[int]:
     writes = verb in ("post", "put")
     if open_ and not writes:
         return list(HASHES.get(path, (503,) if path == "/readyz" else ()))
+    if path.startswith(problems.ACCESS):
+        return [400, 401, 403, 413, 503]
     found = {401, 422, 503} | ({403} if not open_ else set())
-    if "{" in path:
+    if "{" in path or path == "/v1/requests/draft":  # the thing it is about stands in the query
         found |= {404}
     if writes:
         found |= {400, 409, 413, 415}
@@ -147,7 +150,7 @@ def _headers(path: str, verb: str, *, open_: bool) -> list[dict[str, str]]:
     names = [] if open_ else list(_CALLER)
     if verb == "get":
         names += [] if open_ else ["At-Least"]
-    elif path not in PAPERLESS:
+    elif path not in PAPERLESS and not path.startswith(problems.ACCESS):
         names += ["Idempotency-Key"] + (["If-Match"] if versioned(path, verb) else [])
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
@@ -229,6 +232,8 @@ def _problem_schema() -> dict[str, Any]:
             "entry": {"type": "integer", "description": "本次拒绝的记录号；不留痕的答复没有此项"},
             "missing": {"type": "string", "description": "首先缺少的条件"},
             "who_can_grant": {"type": "array", "items": {"type": "object"}, "description": "谁可以授予"},
+            "explanation": {"type": "string", "description": "数据操作被拒的说明：缺什么、已能办什么、找谁、下一步"},
+            "request": {"type": "string", "description": "可以申请的，由此调出预填的书面申请"},
             "pointers": {"type": "array", "items": {"type": "object"}, "description": "需要更正的位置和提示"},
         },
     }  # fmt: skip

@@ -96,6 +96,7 @@ def _person(connection: Any, role: str, entry: Entry) -> dict[str, Any]:
     return {
         "person": {"id": person, "name": listing.names(connection, {person}).get(person, {}).get("name")},
         "post": number,
+        "deputy_for": held.deputy_for if held else None,
         "role": held.role if held else None,
         "title": held.title if held else None,
         "unit": None if unit is None else {"id": unit.id, "name": unit.name},

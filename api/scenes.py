@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api import scenes_county as county
+from api import scenes_divisions as divisions
 from api import scenes_rules as rules
 from api import scenes_staff as staff
 from api.client import Client
@@ -18,7 +19,7 @@ SCENES: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("统一授权窗口到点关闭", rules.window),
     ("收回授权，下级一并失效", county.revocation),
     ("人员调动", staff.transfer),
-    ("区划代码变更", county.recode),
+    ("区划代码变更", divisions.recode),
     ("没有回退权限的风险消除回退", county.rollback),
     ("一个文号用于两份文件", rules.number_twice),
     ("越级行文未抄送", rules.skip_level),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from api.scenes_letters import decide, delegate, line
-from api.stage import ADMIN, APPROVER, AUDITOR, NotYet, Stage, edit, fresh_household
+from api.stage import ADMIN, APPROVER, AUDITOR, Stage, edit, fresh_household
 
 INCOME = ["monitored.income", "lifted_out.income"]
 USUAL = ["collect", "update", "verify"]
@@ -124,8 +124,3 @@ def body_from(stage: Stage, grant: int) -> str:
 
 def body_until(stage: Stage, grant: int) -> str:
     return str(stage.look(ADMIN, f"/v1/grants/{grant}")["scope"]["until"])
-
-
-def recode(stage: Stage) -> None:
-    """5: a division is recoded."""
-    raise NotYet("区划代码变更 640323104 → 640323001 的授权确认，需要区划版本功能（POST /v1/divisions/editions）")

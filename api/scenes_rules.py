@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from api.scenes_letters import draft, letter, line, next_sequence, sign, withdraw_draft
 from api.stage import (
@@ -14,8 +12,8 @@ from api.stage import (
     CLERK,
     COUNTY,
     REGION_LEAD,
+    SHANGHAI,
     Mismatch,
-    NotYet,
     Stage,
     edit,
     fresh_household,
@@ -24,57 +22,55 @@ from api.stage import (
     today,
 )
 
+SYSTEM_ADMIN = "p-1041"
 YANCHI, TOWN = "640323", "640324100"
 COUNTIES = 22
 CELL = "lifted_out.measures"
-OPEN_SECONDS = (2.0, 10.0, 30.0)
+LEEWAY = timedelta(minutes=10)
+"""A window that would close within it closes a day later, so that the scene has time to end."""
 DEADLINES = (
-    ("2021-05-06", COUNTY, "2021-06-04", False),
-    ("2021-05-06", None, "2021-06-02", False),
-    ("2026-12-03", COUNTY, "2026-12-31", False),
-    ("2026-12-04", COUNTY, "2027-01-01", True),
+    ("2021-05-06", COUNTY, "2021-06-04"),
+    ("2021-05-06", None, "2021-06-02"),
+    ("2026-12-03", COUNTY, "2026-12-31"),
 )
-"""Start, division, last day, provisional: across 开斋节, without it, the last computable start, and past it."""
+"""Start, division, last day: across 开斋节, without it, and the last one the notices of 2026 reach."""
+BEYOND, PROVISIONAL, FINAL = "2026-12-04", "2027-01-01", "2027-01-04"
+NOTICE = {
+    "layer": "nation", "first": "2027-01-01", "last": "2027-12-31", "source": "演示用放假安排，非国务院办公厅通知",
+    "days": [{"date": f"2027-01-0{day}", "name": "元旦", "kind": "off"} for day in (1, 2, 3)],
+}  # fmt: skip
 DENIED, CONFLICT, UNACCEPTABLE = 403, 409, 422
 
 
 def window(stage: Stage) -> None:
-    """2: a unified window needs no request, and closes at the exact instant."""
-    people = stage.look("p-1041", f"/v1/people?role=county_admin&division={YANCHI}&limit=1")["items"]
+    """2: a unified window needs no request, and closes at the exact instant, asked for and for real."""
+    people = stage.look(SYSTEM_ADMIN, f"/v1/people?role=county_admin&division={YANCHI}&limit=1")["items"]
     admin = str(people[0]["id"])
     stage.names[admin] = "盐池县管理员"
     village = _village(stage, YANCHI)
+    midnight = (datetime.now(SHANGHAI) + LEEWAY).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     body = {
         "notice": {"title": "关于开放帮扶措施核准的通知", "issuer": REGION_LEAD, "dated": today().isoformat()},
         "division": "64", "cells": [CELL], "operations": ["collect", "update"], "data_year": today().year,
-        "from": moment(), "until": f"{today().year}-12-31T24:00:00+08:00",
+        "from": moment(), "until": f"{(midnight - timedelta(days=1)).date()}T24:00:00+08:00",
     }  # fmt: skip
     stage.ask(APPROVER, "开放统一授权窗口，截止写成 24:00", "POST", "/v1/windows", body, expect=UNACCEPTABLE)
-    wish = edit(fresh_household(), village, CELL, "update")
-    told, done, until = _in_time(stage, admin, body, wish)
+    until = midnight.isoformat()
+    told = stage.ask(APPROVER, f"改写为 {until}（不含）", "POST", "/v1/windows", body | {"until": until})
     stage.equal("得到授权的县（市、区）数", len(told["grants"]), COUNTIES)
+    wish = edit(fresh_household(), village, CELL, "update")
+    done = stage.ask(admin, "截止之前更新帮扶措施，无需申请", "POST", "/v1/edits", wish)
     stage.equal("依据的授权属于本窗口", stage.look(admin, f"/v1/grants/{done['grant']}")["window"], told["entry"])
-    time.sleep(max(0.0, datetime.fromisoformat(until).timestamp() - time.time()) + 0.2)
-    stage.ask(admin, "截止之后作同样的更新", "POST", "/v1/edits", wish, expect=DENIED, code="outside_period")
-
-
-def _in_time(
-    stage: Stage, admin: str, body: dict[str, Any], wish: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Open a short window and edit before it closes; where the machine is too slow for that, open a longer one."""
-    for seconds in OPEN_SECONDS:
-        until = moment(seconds=seconds)
-        given = body | {"from": moment(), "until": until}
-        told = stage.ask(APPROVER, f"改写为 {until}（不含）", "POST", "/v1/windows", given)
-        try:
-            done = stage.ask(admin, "截止之前更新帮扶措施，无需申请", "POST", "/v1/edits", wish)
-        except Mismatch as late:
-            if "outside_period" not in str(late):
-                raise
-            stage.say("窗口已先行关闭，重开一个更长的窗口")
-        else:
-            return told, done, until
-    raise Mismatch(f"应能在 {OPEN_SECONDS[-1]} 秒内完成一次更新，实为没有")
+    for deed, away, permitted in (("23:59:59", -1, True), ("00:00:01", 1, False)):
+        question = {
+            "subject": {"type": "person", "id": admin}, "action": {"name": "update"},
+            "resource": {"type": CELL, "id": wish["household"], "properties": {"division": village, "data_year": today().year}},
+            "context": {"time": (midnight + timedelta(seconds=away)).isoformat()},
+        }  # fmt: skip
+        answer = stage.ask(admin, f"询问截止当晚 {deed} 能否更新", "POST", "/access/v1/evaluation", question)
+        stage.equal(f"{deed} 可以更新", answer["decision"], permitted)
+    stage.change(APPROVER, "关闭窗口", f"/v1/windows/{told['entry']}", "closure", {"reason": "核准结束"})
+    stage.ask(admin, "关闭之后作同样的更新", "POST", "/v1/edits", wish, expect=DENIED, code="revoked")
 
 
 def _village(stage: Stage, county: str) -> str:
@@ -104,12 +100,27 @@ def skip_level(stage: Stage) -> None:
 
 
 def deadline(stage: Stage) -> None:
-    """9: twenty working days across regional holidays and past the last loaded year; the recount is still to come."""
-    for start, division, end, provisional in DEADLINES:
+    """9: twenty working days across regional holidays and past the last loaded year, counted again after the notice."""
+    for start, division, end in DEADLINES:
         told = stage.look(CLERK, f"/v1/deadline?from={start}&days=20" + (f"&division={division}" if division else ""))
         stage.equal(f"{start} 起 20 个工作日（{'同心县' if division else '全国'}）", told["date"], end)
-        stage.equal("其中是否暂定", told["provisional"], provisional)
-    raise NotYet("以上推算已可用；放假通知公布后导入并重算，需要日历更新功能（POST /v1/calendars）")
+        stage.equal("其中是否暂定", told["provisional"], False)
+    asked = f"/v1/deadline?from={BEYOND}&days=20&division={COUNTY}"
+    before = stage.look(CLERK, asked)
+    if before["provisional"]:
+        stage.equal(f"{BEYOND} 起 20 个工作日，2027 年安排尚未公布", before["date"], PROVISIONAL)
+        told = stage.ask(SYSTEM_ADMIN, "报送 2027 年放假安排（演示用）", "POST", "/v1/calendars", NOTICE)
+        moved = [each for each in told["moved"] if (each["from"], each["days"]) == (BEYOND, 20)]
+        stage.equal(
+            "原期限和新期限一并留痕", [(each["before"], each["after"]) for each in moved], [(PROVISIONAL, FINAL)]
+        )
+    else:
+        stage.say("2027 年放假安排（演示用）先前已经报送")
+    after = stage.look(CLERK, asked)
+    stage.equal(f"{BEYOND} 起 20 个工作日，重算之后", after["date"], FINAL)
+    stage.equal("其中是否暂定", after["provisional"], False)
+    earlier = [(each["date"], each["provisional"]) for each in after["recounted"]]
+    stage.equal("此前答复过的暂定期限仍可查", (PROVISIONAL, True) in earlier, True)
 
 
 def audit(stage: Stage) -> None:

@@ -25,7 +25,7 @@ from types import FrameType
 
 import uvicorn
 
-from api import bootstrap, founding, greeting, memory, telemetry, witnesses, world
+from api import bootstrap, checkpoints, founding, greeting, memory, telemetry, witnesses, world, world_past
 from api.app import create_app
 from api.cluster import ClusterError, binaries, leftover, person, socket_folder
 from api.database import Database, Roles, open_engine, prepare
@@ -73,6 +73,7 @@ def serve(settings: Settings, *, demo: bool) -> None:
             opened(settings) as database,
         ):
             lawbook = founding.read_lawbook(settings.policies)
+            founding.fit(lawbook)
             told = _found(settings, database, lawbook, demo=demo)
             database.dispose()
             plan = Plan(settings, database.app_url, demo)
@@ -212,9 +213,14 @@ def _found(settings: Settings, database: Database, lawbook: Lawbook, *, demo: bo
     """Bring keys, charter and demo world on record; what to tell the person at the console."""
     origin = settings.origin or founding.DEMO_ORIGIN
     pseudonym = founding.read_pseudonym(settings.keys)
-    founding.found(database, lawbook, origin, demo=demo)
+    if (told := checkpoints.halted(database, settings.keys, origin)) is not None:
+        # Not even what a start records: whoever brings the right database back must find it as it was.
+        founding.recall(database)
+        return greeting.halted(settings, told)
+    founding.found(database, lawbook, origin, demo=demo, begin=world_past.lawbook(settings) if demo else None)
     if demo:
         founding.signer(settings.keys, founding.DEMO)
+        world_past.plant(database, lawbook, pseudonym)
         world.plant(database, lawbook, pseudonym, Bar("正在建立演示数据"))
         return greeting.demo(settings)
     founding.signer(settings.keys, founding.BOOTSTRAP)

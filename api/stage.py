@@ -19,7 +19,7 @@ HANDLER, APPROVER, AUDITOR = "p-1011", "p-1012", "p-1031"
 COUNTY, LEAD, CITY_LEAD, REGION_LEAD = "640324", "u-640324-lead", "u-6403-lead", "u-64-lead"
 NAMES = {
     CLERK: "同心县经办人", SIGNATORY: "同心县签发人", ADMIN: "同心县管理员", HANDLER: "自治区承办人", APPROVER: "自治区审批人",
-    AUDITOR: "审计人员",
+    AUDITOR: "审计人员", "p-1041": "系统管理员",
 }  # fmt: skip
 SUCCESS = (200, 201)
 

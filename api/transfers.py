@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import fields, pep
-from api.people import accounts_of, known, unit_of
+from api.people import accounts_of, known, shortfalls, unit_of
 from api.pep import Asked, Wish
 from audit.act import Recorded
 from authz import refusal
@@ -56,7 +56,7 @@ class TransferPerson(Asked):
             return Reads()
         people = self.accounts | ({body.successor} if body.successor else set())
         return Reads(
-            persons=frozenset(people), units=frozenset((body.unit,)), staff=frozenset((self.leaves,)),
+            persons=frozenset(people), units=frozenset((body.unit, self.leaves)), staff=frozenset((self.leaves,)),
             posts=frozenset((body.from_post,)),
         )  # fmt: skip
 
@@ -83,7 +83,7 @@ class TransferPerson(Asked):
         done = next(fact for fact in recorded.facts if isinstance(fact, TransferRecorded))
         return 201, {
             "id": first + recorded.count - 1, "person": done.person_id, "ended": done.subject, "post": first + assigned,
-            "suspended": list(done.grants), "successor": done.successor,
+            "suspended": list(done.grants), "successor": done.successor, "warnings": shortfalls(recorded.facts),
         }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
@@ -23,7 +23,7 @@ from authz.decision import Scene
 from authz.fact import Fact
 from authz.grant import GrantIssued
 from authz.register import Reads
-from authz.window import Opening
+from authz.window import Opening, WindowOpened, WindowRepeated
 
 router = APIRouter()
 Row = dict[str, Any]
@@ -38,6 +38,11 @@ class NoticeBody(fields.Body):
     sha256: fields.Sha256 | None = None
 
 
+class RepeatBody(fields.Body):
+    every: Literal["quarter"]
+    times: Annotated[int, Field(ge=2, le=8)]
+
+
 class WindowBody(fields.Body):
     notice: NoticeBody
     division: fields.DivisionCode
@@ -46,6 +51,7 @@ class WindowBody(fields.Body):
     data_year: fields.DataYear | None = None
     begin: Annotated[fields.Instant, Field(alias="from")]
     until: fields.Instant
+    repeat: RepeatBody | None = None
 
 
 class ClosureBody(fields.Body):
@@ -83,18 +89,23 @@ class OpenWindow(Asked):
             dated=body.notice.dated.isoformat(), number=(body.notice.number or "").strip() or None,
             sha256=body.notice.sha256,
         )  # fmt: skip
-        return window.opened(wish, scene)
+        return window.opened(wish, scene) if body.repeat is None else window.repeated(wish, body.repeat.times, scene)
 
     def about(self) -> dict[str, Any]:
         return {"division": self.wish.got.division} if self.wish.got else {}
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         assert recorded.number is not None
-        grants = [
-            {"grant": recorded.number + 1 + place, "division": fact.division, "holder": fact.holder_unit}
-            for place, fact in enumerate(each for each in recorded.facts if isinstance(each, GrantIssued))
-        ]
-        return 201, {"id": recorded.number, "grants": grants}
+        windows: list[dict[str, Any]] = []
+        for number, fact in enumerate(recorded.facts, start=recorded.number):
+            if isinstance(fact, WindowOpened | WindowRepeated):
+                spans = {"from": written(fact.valid_from), "until": written(fact.valid_until)}
+                windows.append({"id": number, **spans, "data_year": fact.data_year, "grants": []})
+            elif isinstance(fact, GrantIssued):
+                told = {"grant": number, "division": fact.division, "holder": fact.holder_unit}
+                windows[-1]["grants"].append(told)
+        first = {"id": recorded.number, "grants": windows[0]["grants"]}
+        return 201, first if len(windows) == 1 else first | {"windows": windows}
 
 
 @dataclass(kw_only=True)
@@ -179,7 +190,7 @@ def list_windows(request: Request) -> Response:
     before = older(query.cursor)
     with head.reading(pep.deployment(request).database.engine) as connection:
         rows = docket.windows_page(connection, within, before, query.limit + 1)
-        texts = vault.read(connection, [row["number"] for row in rows])
+        texts = vault.read(connection, {row["body"]["text"] for row in rows})
     shown = rows[: query.limit]
     more = str(shown[-1]["number"]) if len(rows) > query.limit else None
     return pep.page([plain(row, scene, texts) for row in shown], more, request)
@@ -193,7 +204,7 @@ def one(request: Request, id: str) -> Response:
     if row is None or not may_read(scene):
         raise refusal.Unknown()
     with head.reading(pep.deployment(request).database.engine) as connection:
-        texts = vault.read(connection, [number])
+        texts = vault.read(connection, [row["body"]["text"]])
     return pep.told(plain(row, scene, texts), etag=scene.rows.versions["opening", number])
 
 
@@ -205,7 +216,7 @@ def may_read(scene: Scene) -> bool:
 def plain(row: Row, scene: Scene, texts: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     """A window as answers write it."""
     body, number = row["body"], row["number"]
-    said = texts.get(number, {})
+    said = texts.get(body["text"], {})
     notice = {
         "title": said.get("/notice/title"), "issuer": said.get("/notice/issuer"), "dated": body["dated"],
         "number": body["document"], "sha256": body["sha256"],

@@ -19,9 +19,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from audit import guard, idempotency, nodes, vault
+from audit import guard, halt, idempotency, nodes, vault
 from audit.act import Act, Caller, Recorded
-from audit.entry import Entry, Envelope, Oversized, encode
+from audit.canonical import Oversized
+from audit.entry import Entry, Envelope, encode
 from audit.tree import Edge, leaf
 from authz import refusal, register
 from authz.decision import Law, Refused, Scene
@@ -33,8 +34,12 @@ Laws = Callable[[Connection, Mapping[str, str]], Law]
 """What gives the law of a charter (`audit/lawbook.py`)."""
 LOCK = "SELECT pg_advisory_xact_lock(5786957, 1)"
 _HEAD = (
-    "SELECT size, at, edge, room, clock_timestamp() AS clock,"
-    " (SELECT jsonb_object_agg(name, value) FROM charter WHERE ended IS NULL) AS charter FROM head"
+    "SELECT size, at, edge, room, clock_timestamp() AS clock,"  # noqa: S608 our own words
+    f" (SELECT jsonb_object_agg(name, value) FROM charter WHERE ended IS NULL) AS charter, {halt.ASKED} AS halted FROM head"
+)
+_GROWN = (
+    "WITH kept AS (INSERT INTO leaves (begin, hashes) VALUES (:begin, :hashes))"
+    " UPDATE head SET size = :size, at = :at, edge = :edge"
 )
 STEP = timedelta(seconds=2)
 DRIFT = 0.001
@@ -110,6 +115,8 @@ def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch
     guard.must_stand(connection)
     asked = steady()
     head = connection.execute(text(_HEAD)).one()
+    if head.halted is not None:
+        raise refusal.Closed(halt.sentence(head.halted))
     charter: dict[str, str] = head.charter or {}
     at = clock.check(head.clock, head.at, asked, steady())
     batch = Written(head.size, at, _in_force(connection, laws, charter))
@@ -117,7 +124,7 @@ def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch
     for stretch in stretches(acts):
         begin = len(batch.entries)
         rows = register.fetch(connection, register.union(map(_reads, stretch)), batch.at)
-        batch.stored |= idempotency.find(connection, stretch, batch.at)
+        batch.stored |= idempotency.find(connection, stretch, batch.at, batch.law.policy.number("idempotency_hours"))
         judged = [_outcome(act, rows, batch) for act in stretch]
         outcome += judged
         folded = list(_folded(batch.entries[begin:]))
@@ -264,14 +271,9 @@ def _store(connection: Connection, batch: Written, edge: Edge) -> None:
     if whole:
         with cursor.copy("COPY node (level, number, hash) FROM STDIN") as copy:
             copy.write("".join(map(nodes.line, whole)).encode())
-    connection.execute(
-        text(
-            "WITH kept AS (INSERT INTO leaves (begin, hashes) VALUES (:begin, :hashes))"
-            " UPDATE head SET size = :size, at = :at, edge = :edge"
-        ),
-        {"begin": batch.size, "hashes": b"".join(each for _, _, each in batch.entries),
-         "size": grown.size, "at": batch.at, "edge": grown.packed},
-    )
+    kept = b"".join(each for _, _, each in batch.entries)
+    binds = {"begin": batch.size, "hashes": kept, "size": grown.size, "at": batch.at, "edge": grown.packed}
+    connection.execute(text(_GROWN), binds)
 
 
 def _vaulted(sealed: list[tuple[int, Act]]) -> Iterator[str]:

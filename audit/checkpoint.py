@@ -234,10 +234,10 @@ def stamp(blob: bytes) -> int:
     return int.from_bytes(blob[:STAMP_BYTES], "big")
 
 
-def sign(checkpoint: Checkpoint, signer: Signer) -> Note:
-    """The note of a checkpoint with this one signature."""
-    signature = Signature(signer.name, signer.verifier.key_id, signer.sign(checkpoint.text.encode()))
-    return Note(checkpoint.text, (signature,))
+def sign(checkpoint: Checkpoint, *signers: Signer) -> Note:
+    """The note of a checkpoint with a signature of each of these."""
+    text = checkpoint.text.encode()
+    return Note(checkpoint.text, tuple(Signature(each.name, each.verifier.key_id, each.sign(text)) for each in signers))
 
 
 def verify(note: Note, verifiers: Iterable[Verifier]) -> tuple[Signature, ...]:

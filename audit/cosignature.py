@@ -40,6 +40,10 @@ class Standing:
 class Disputed(Exception):
     """A witness holds a longer or another history than this one: nothing is to be signed. The text is Chinese."""
 
+    def __init__(self, witness: str, verdict: str) -> None:
+        super().__init__(disputed(witness, verdict))
+        self.witness, self.verdict = witness, verdict
+
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
@@ -156,21 +160,27 @@ def acquit(connection: Connection, witness: str) -> bool:
     return rows.first() is not None
 
 
-def witnessed(connection: Connection, wanted: Checkpoint, names: Iterable[str]) -> None:
-    """Return if no witness is known to hold anything that speaks against signing this checkpoint; else Disputed."""
+def witnessed(connection: Connection, wanted: Checkpoint | None, names: Iterable[str]) -> None:
+    """Return if no witness is known to hold anything that speaks against signing this checkpoint; else Disputed.
+
+    Whoever signs nothing asks for the verdicts alone: what he has read may be behind what was cosigned meanwhile.
+    """
     for name, known in standings(connection, names).items():
         verdict = known.verdict
-        if verdict is None and known.size > wanted.size:
+        if verdict is None and wanted is not None and known.size > wanted.size:
             verdict = ROLLBACK
-        if verdict is None and known.size == wanted.size and known.root not in (None, wanted.root):
+        if (
+            verdict is None
+            and wanted is not None
+            and known.size == wanted.size
+            and known.root not in (None, wanted.root)
+        ):
             verdict = FORK
         if verdict is not None:
-            raise Disputed(disputed(name, verdict))
+            raise Disputed(name, verdict)
 
 
 def disputed(witness: str, verdict: str) -> str:
     """The sentence for a person at the console."""
     saw = "见过更长的日志" if verdict == ROLLBACK else "见过另一份日志"
-    return (
-        f"{verdict}：见证人 {witness} {saw}，已停止签署。请不要继续办理，保留现场，并与见证人核对后从较新的备份恢复。"
-    )
+    return f"{verdict}：见证人 {witness} {saw}，已停止签署和办理。请不要继续办理，保留现场，并与见证人核对后从较新的备份恢复。"

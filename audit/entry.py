@@ -4,34 +4,21 @@
      "fact":{"kind":"GrantRevoked","grant":17,"reason":"9ab4…"},"number":42,"on_behalf_of":null,"person":"p-1003",
      "post":12,"purpose":null,"unit":"u-640324-lead","v":1}
 
-Canonical means RFC 8785 in a narrow profile: object names are ASCII, numbers are integers of magnitude < 2**53, text
-is NFC without lone surrogates, nothing else exists. In that profile sorting by code point equals sorting by UTF-16
-unit, and integers print as themselves, so the encoder of the standard library writes exactly RFC 8785.
-`parse` accepts only what `encode` writes.
+Canonical means RFC 8785 in a narrow profile (audit/canonical.py). `parse` accepts only what `encode` writes.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from audit.canonical import Malformed, canonical
 from authz import fact as facts
 from authz.fact import Fact, Where, instant, moment
 
-LARGEST = 65_535
-"""Bytes in an entry at most: the length prefix of a C2SP entry bundle has 16 bits."""
-_BOUND = 2**53
 _ACT = re.compile("[0-9a-f]{32}")
-_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-class Malformed(ValueError):
-    """These bytes are not an entry this service could have written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +71,6 @@ def encode(entry: Entry) -> bytes:
     return canonical(plain)
 
 
-def canonical(plain: Any) -> bytes:
-    """RFC 8785 bytes of a value of the narrow profile."""
-    _admit(plain)
-    text = _encoder.encode(plain)
-    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
-        raise Malformed("text is not in normal form C")
-    try:
-        found = text.encode()
-    except UnicodeEncodeError:
-        raise Malformed("text holds a lone surrogate") from None
-    if len(found) > LARGEST:
-        raise Oversized("an entry is at most 65,535 bytes")
-    return found
-
-
 def parse(found: bytes) -> Entry:
     """The entry these bytes are; Malformed unless `encode` would write exactly them."""
     try:
@@ -118,31 +90,3 @@ def parse(found: bytes) -> Entry:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise error if isinstance(error, Malformed) else Malformed(f"not an entry: {type(error).__name__}") from error
     return entry
-
-
-class Oversized(Malformed):
-    """The fact would not fit into one entry."""
-
-
-def _admit(value: Any) -> None:
-    """Refuse what the narrow profile has no bytes for. It looks at every value of every entry, so it stays flat."""
-    if type(value) is dict:
-        if not all(type(name) is str and name.isascii() for name in value):
-            raise Malformed("a member name is not ASCII text")
-        inner: Iterable[Any] = value.values()
-    elif type(value) in (list, tuple):
-        inner = value
-    else:
-        inner = (value,)
-    for each in inner:
-        kind = type(each)
-        if kind is str or each is None or kind is bool:
-            continue
-        if kind is int:
-            if not -_BOUND < each < _BOUND:
-                raise Malformed("an integer is out of range")
-        elif kind in (dict, list, tuple):
-            if each:
-                _admit(each)
-        else:
-            raise Malformed(f"a value of type {kind.__name__} has no canonical form")

@@ -1,7 +1,8 @@
 """Erasing: finding and dropping the values of one person or household in the vault; the log is only read.
 
 A value belongs to a scope if an entry of the scope commits to it, whichever act it was sealed under. Of a person these
-are the commitments of the facts that name him beside them; of a household, those of every entry about it.
+are the commitments of the facts that name him beside them; of a household, those of every entry about it. What an
+officer named one by one is dropped as named.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from sqlalchemy import Connection, Engine, Row, text
 from audit import entry as entries
 from audit import head, seals, vault
 from audit.entry import Entry
-from authz.erasure import ErasurePerformed, Found, Scope
+from audit.retiring import BUNDLE
+from authz.erasure import ErasurePerformed, Found, Named, NamedErased, Scope
 from authz.fact import Fact
 
 _KINDS = ("PersonRegistered", "RequestDrafted", "RequestChanged")
@@ -27,6 +29,18 @@ SELECT entry, path, salt, value FROM vault
 WHERE entry = (SELECT first FROM act WHERE ref = CAST(:act AS uuid)) ORDER BY path
 """
 _DROP = "DELETE FROM vault WHERE entry = :entry AND path = :path"
+_PLACE = """
+SELECT v.entry FROM entry e JOIN act a ON a.ref = e.act JOIN vault v ON v.entry = a.first AND v.path = :path
+WHERE e.number = :number AND e.kind <> 'ErasureAsked'
+"""
+_HELD = "SELECT sha256 FROM content WHERE sha256 = ANY(:names) AND media_type <> :bundle"
+_RESTING = """
+SELECT sha256 FROM unnest(CAST(:names AS text[])) AS sha256 WHERE EXISTS (SELECT FROM request WHERE ended IS NULL
+    AND (body -> 'attachments' @> to_jsonb(sha256) OR body -> 'scan' @> to_jsonb(sha256)))
+OR EXISTS (SELECT FROM grants WHERE ended IS NULL AND document_sha256 = sha256)
+OR EXISTS (SELECT FROM opening WHERE ended IS NULL AND body ->> 'sha256' = sha256)
+"""
+_NAMED = "SELECT bytes FROM entry WHERE kind = 'NamedErased' ORDER BY number"
 _PERFORMED = "SELECT bytes FROM entry WHERE kind = 'ErasurePerformed' ORDER BY number"
 
 
@@ -57,8 +71,32 @@ def repeat(engine: Engine) -> int:
             entry = entries.parse(bytes(row.bytes))
             assert isinstance(entry.fact, ErasurePerformed)
             dropped += drop(connection, of(entry.fact), entry.number)
+        for row in connection.execute(text(_NAMED)).all():
+            dropped += _drop_named(connection, entries.parse(bytes(row.bytes)).fact)
         connection.commit()
     return dropped
+
+
+def look(connection: Connection, also: tuple[tuple[int, str], ...], attachments: tuple[str, ...]) -> Named:
+    """What is there of what an officer names one by one."""
+    places = []
+    for number, path in also:
+        first = connection.execute(text(_PLACE), {"number": number, "path": path}).scalar()
+        places.append(None if first is None else (int(first), path))
+    binds = {"names": list(attachments)}
+    held = connection.execute(text(_HELD), binds | {"bundle": BUNDLE}).scalars() if attachments else ()
+    cited = connection.execute(text(_RESTING), binds).scalars() if attachments else ()
+    return Named(also, attachments, tuple(places), frozenset(held), frozenset(cited))
+
+
+def _drop_named(connection: Connection, fact: Fact) -> int:
+    assert isinstance(fact, NamedErased)
+    count = sum(connection.execute(text(_DROP), dict(each)).rowcount for each in fact.also)
+    if fact.attachments:
+        statement = "DELETE FROM content WHERE sha256 = ANY(:names) AND media_type <> :bundle"
+        names = {"names": list(fact.attachments), "bundle": BUNDLE}
+        count += connection.execute(text(statement), names).rowcount
+    return count
 
 
 def of(fact: ErasurePerformed) -> Scope:

@@ -10,8 +10,10 @@
     ROLLBACK i        whole in itself, but shorter than what was signed
     PHANTOM i         an entry whose effect the register does not show
     UNLOGGED_CHANGE i a stored row or value that no entry explains; i is the entry it claims
+    UNGUARDED         a trigger that refuses changes of the log is not there, or does not always fire
 
-Nothing stored is believed: leaves are hashed from the bytes, columns are derived from the parsed fact. The register is
+Nothing stored is believed: leaves are hashed from the bytes, columns are derived from the parsed fact. Where the bytes of
+an entry, the leaf beside it and the leaf kept elsewhere differ, that entry is named (audit/leaves.py). The register is
 folded into temporary tables of the same names, which PostgreSQL finds first. It is compared only if the log is whole:
 a fold of a damaged log proves nothing. Memory stays flat; needs a role that may read all and make temporary tables.
 FORK and ROLLBACK are only as strong as the checkpoints given: an administrator who holds the key can sign anew, and
@@ -28,13 +30,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy import Row as Found
 
-from audit import landmarks, nodes, refold, reread, vocabulary  # noqa: F401 a kind must be known to be read
+from audit import guard, landmarks, nodes, refold, reread, vocabulary  # noqa: F401 a kind must be known to be read
+from audit.canonical import Malformed
 from audit.checkpoint import Checkpoint
-from audit.entry import Entry, Malformed
+from audit.entry import Entry
 from audit.landmarks import Landmarks
+from audit.leaves import WIDTH, Leaves
 from audit.reread import Row
 from audit.seals import Seals
-from audit.tree import Edge, leaf
+from audit.tree import TILE, Edge, leaf
 from authz.decision import Refused
 
 MOST = 100
@@ -75,17 +79,24 @@ class _Walk:
     marks: Landmarks
     tiles: nodes.Compared
     findings: list[Finding] = field(default_factory=list)
+    leaves: Leaves = field(init=False)
+    torn: bool = False
+    """Whether the log is so damaged that nothing can be said of it as a whole."""
     read: int = 0
     expected: int = 0
     last: datetime | None = None
     shared: dict[int, int] = field(default_factory=dict)
     erased: int = 0
 
+    def __post_init__(self) -> None:
+        self.leaves = Leaves(self.connection, self.find)
+
     @property
     def edge(self) -> Edge:
         return self.marks.edge
 
     def find(self, kind: str, number: int | None, detail: str) -> None:
+        self.torn = self.torn or kind in _TORN
         if sum(each.kind == kind for each in self.findings) < MOST:
             self.findings.append(Finding(kind, number, detail))
 
@@ -108,14 +119,20 @@ def check(engine: Engine, progress: Progress | None = None, trusted: Iterable[Ch
         _compare_head(walk, head)
         if used and not any(each.kind == "MISSING" for each in walk.findings):
             _compare_acts(walk)
-        if not {each.kind for each in walk.findings} & _TORN:
-            walk.marks.judge(walk.find)
+        if not walk.torn:
+            walk.marks.judge(walk.find, _first_forked(walk))
         if used and not walk.findings:
             refold.compare(connection, walk.find)
+        for gap in guard.gaps(connection):
+            walk.find(
+                "UNGUARDED",
+                None,
+                f"{gap}：这里的记录可以被改写而不受阻拦。请立即报告审计部门，并由系统管理员恢复触发器",
+            )
         stored.close()
         walk.marks.stored.close()
         connection.rollback()
-    findings = sorted(walk.findings, key=lambda each: (each.number is None, each.number, _WEIGHT.index(each.kind)))
+    findings = sorted(walk.findings, key=_rank)
     return Report(walk.read, walk.edge.root, walk.erased, tuple(findings), walk.last)
 
 
@@ -124,14 +141,22 @@ def stale(report: Report, at: datetime, seconds: int) -> Finding | None:
     if report.at is None or (at - report.at).total_seconds() <= seconds:
         return None
     return Finding(
-        "STALE_CHECKPOINT", report.size - 1, f"no entry, not even a heartbeat, since {report.at.isoformat()}"
+        "STALE_CHECKPOINT",
+        report.size - 1,
+        f"自 {report.at.isoformat()} 起没有任何记录，连心跳也没有：请检查服务是否在运行",
     )
 
 
-_TORN = {"MISSING", "ORDER", "MODIFIED"}
+_TORN = {"MISSING", "ORDER"}
 _WEIGHT = (
-    "MISSING", "ORDER", "TIME_ORDER", "DUPLICATE_REF", "MODIFIED", "ROLLBACK", "FORK", "PHANTOM", "UNLOGGED_CHANGE",
+    "MISSING", "ORDER", "TIME_ORDER", "DUPLICATE_REF", "ROLLBACK", "FORK", "MODIFIED", "PHANTOM", "UNLOGGED_CHANGE", "UNGUARDED",
 )  # fmt: skip
+_BESIDE = {"PHANTOM", "UNLOGGED_CHANGE", "UNGUARDED"}
+
+
+def _rank(each: Finding) -> tuple[bool, bool, int, int]:
+    """The log itself comes first: what is beside it may differ only because the log does."""
+    return each.kind in _BESIDE, each.number is None, each.number or 0, _WEIGHT.index(each.kind)
 
 
 def _anything(connection: Connection) -> bool:
@@ -147,9 +172,10 @@ def _read_log(walk: _Walk, total: int, progress: Progress | None) -> None:
     for piece in reread.entries(walk.connection):
         hashed = [leaf(each.content) for each in piece]
         walk.tiles.whole(walk.marks.grow(hashed))
+        walk.leaves.compare(piece, hashed)
         found = []
-        for row, mine in zip(piece, hashed, strict=True):
-            entry = _read_entry(walk, row, mine)
+        for row in piece:
+            entry = _read_entry(walk, row)
             if entry is None:
                 continue
             found.append(entry)
@@ -157,38 +183,37 @@ def _read_log(walk: _Walk, total: int, progress: Progress | None) -> None:
                 seals.compare(run)
                 run = []
             run.append((entry, row.content))
-        if not walk.findings:
+        if not walk.findings and not walk.leaves.disputed:
             refold.fold(walk.connection, found, walk.find)
         if progress is not None:
             progress(walk.read, total)
     seals.compare(run)
     seals.finish()
+    walk.leaves.finish(walk.expected)
     walk.erased = seals.erased
 
 
-def _read_entry(walk: _Walk, row: Row, hashed: bytes) -> Entry | None:
+def _read_entry(walk: _Walk, row: Row) -> Entry | None:
     """The entry of a row, if it is one; what is wrong with it is noted."""
     walk.read += 1
     if row.number != walk.expected:
-        walk.find("MISSING", walk.expected, f"entries {walk.expected} to {row.number - 1} are not there")
+        walk.find("MISSING", walk.expected, f"缺少记录 {walk.expected} 至 {row.number - 1}")
     walk.expected = row.number + 1
     try:
         entry = reread.parse(row.content)
     except Malformed as error:
-        walk.find("MODIFIED", row.number, f"the bytes are no entry: {error}")
+        walk.find("MODIFIED", row.number, f"内容不是一条记录：{error}")
         return None
     if entry.number != row.number:
-        walk.find("ORDER", row.number, f"the bytes are those of entry {entry.number}")
+        walk.find("ORDER", row.number, f"此处存放的是记录 {entry.number} 的内容")
         return None
-    if hashed != row.leaf:
-        walk.find("MODIFIED", row.number, "the stored leaf is not the hash of the bytes")
     if (told := reread.columns(entry)) != row.columns:
         gap = reread.GAP.encode()
         pairs = zip(reread.COLUMNS, told.split(gap), row.columns.split(gap), strict=False)
         names = [name for name, mine, stored in pairs if mine != stored] or reread.COLUMNS
-        walk.find("MODIFIED", row.number, f"column {names[0]} does not say what the bytes say")
+        walk.find("MODIFIED", row.number, f"检索列 {names[0]} 与内容所说的不同")
     if walk.last is not None and entry.at < walk.last:
-        walk.find("TIME_ORDER", row.number, "older than the entry before it")
+        walk.find("TIME_ORDER", row.number, "时间早于前一条记录")
     walk.last = max(entry.at, walk.last or entry.at)
     if isinstance(entry.fact, Refused) and entry.fact.count > 1:
         walk.shared[entry.number] = entry.fact.count - 1
@@ -196,27 +221,39 @@ def _read_entry(walk: _Walk, row: Row, hashed: bytes) -> Entry | None:
 
 
 def _compare_head(walk: _Walk, head: Found[Any]) -> None:
+    try:
+        edge = Edge.read(head.size, bytes(head.edge))
+    except ValueError:
+        edge = None
     if walk.expected < head.size:
-        walk.find("MISSING", walk.expected, f"the log ends before its size {head.size}")
+        walk.find("MISSING", walk.expected, f"日志在 {walk.expected} 处中断，应有 {head.size} 条")
     elif walk.expected > head.size:
-        walk.find("UNLOGGED_CHANGE", head.size, f"entries beyond the size {head.size} of the head")
-    elif not {each.kind for each in walk.findings} & _TORN:
-        for begin, detail in walk.tiles.finish() or _edge_differs(walk.edge, bytes(head.edge)):
-            first, told = walk.marks.narrowed(begin)
-            walk.find("MODIFIED", first, f"{detail}; {told}")
+        walk.find("UNLOGGED_CHANGE", head.size, f"记录多于日志头所记的 {head.size} 条")
+    elif not walk.torn:
+        _compare_tree(walk, edge)
         if head.at != (walk.last or datetime(1970, 1, 1, tzinfo=UTC)) and not walk.findings:
-            walk.find("UNLOGGED_CHANGE", None, "the instant of the head is not that of the last entry")
+            walk.find("UNLOGGED_CHANGE", None, "日志头的时间不是最后一条记录的时间")
+    for each in walk.leaves.disputes(edge):
+        walk.find("MODIFIED", each.number, each.told)
+        walk.torn = walk.torn or not each.whole
 
 
-def _edge_differs(edge: Edge, stored: bytes) -> list[tuple[int, str]]:
-    """The perfect subtrees of the head against the bytes; the first that differs says where to look."""
-    begin = 0
-    for place, hashed in enumerate(edge.hashes):
-        width = 1 << ((edge.size - begin).bit_length() - 1)
-        if stored[place * 32 : place * 32 + 32] != hashed:
-            return [(begin, f"the tree over entries {begin} to {begin + width - 1} is not the one on record")]
-        begin += width
-    return [] if len(stored) == len(edge.packed) else [(edge.size - 1, "the edge of the head has another length")]
+def _compare_tree(walk: _Walk, edge: Edge | None) -> None:
+    """The nodes and the edge of the head against the bytes; what a named entry explains is not told again."""
+    wrong = walk.tiles.finish()
+    for level, begin, detail in wrong + nodes.edge_differs(walk.edge, edge, TILE if wrong else 64):
+        if level > TILE or walk.leaves.settled(begin // WIDTH, edge) is None:
+            first, told = walk.marks.narrowed(begin, begin + (1 << level))
+            walk.find("MODIFIED", first, f"{detail}；{told}")
+            walk.torn = True
+
+
+def _first_forked(walk: _Walk) -> int | None:
+    """The first entry that differs from what was signed, where the kept leaves still make the signed root."""
+    fork, first = walk.marks.forked(), min(walk.leaves.disputed, default=None)
+    if fork is None or first is None or not fork[0] <= first < fork[1]:
+        return None
+    return first if walk.marks.stated[fork[1]] == {walk.leaves.root(fork[1])} else None
 
 
 # --- acts and values ------------------------------------------------------------------------------------------------
@@ -237,13 +274,13 @@ def _compare_acts(walk: _Walk) -> None:
         if run.last - run.first + 1 != run.many or run.many > (run.told_many or run.many):
             after = run.first + (run.told_many or 1)
             walk.find(
-                "DUPLICATE_REF", run.last if run.last - run.first + 1 != run.many else after, "an act recorded twice"
+                "DUPLICATE_REF", run.last if run.last - run.first + 1 != run.many else after, "同一次办理被记了两次"
             )
         else:
-            walk.find("UNLOGGED_CHANGE", run.first, "the table of acts does not know this act as it is recorded")
+            walk.find("UNLOGGED_CHANGE", run.first, "办理表中这次办理与记录不一致")
     missing = dict(walk.shared)
     for act in walk.connection.execute(text(_SHARED)):
         if missing.pop(act.first, 0) != act.many or act.longest != 1:
-            walk.find("UNLOGGED_CHANGE", act.first, "the table of acts names acts that no entry holds")
+            walk.find("UNLOGGED_CHANGE", act.first, "办理表中有没有任何记录的办理")
     for number in missing:
-        walk.find("UNLOGGED_CHANGE", number, "the table of acts misses refusals that share this entry")
+        walk.find("UNLOGGED_CHANGE", number, "办理表中缺少合并在这条记录里的驳回")

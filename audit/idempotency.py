@@ -1,4 +1,4 @@
-"""Idempotency: the answer to a keyed request, stored in the transaction of its act and repeated for 24 hours.
+"""Idempotency: the answer to a keyed request, stored in the transaction of its act and repeated for `idempotency_hours`.
 
 A key belongs to a person and a route. The same request under it gets the same bytes; another request is refused.
 """
@@ -11,12 +11,11 @@ from sqlalchemy import Connection, text
 
 from audit.act import Act
 
-KEPT = timedelta(hours=24)
 Stored = dict[tuple[str, str, str], tuple[str, int, bytes]]
 
 
-def find(connection: Connection, acts: list[Act], at: datetime) -> Stored:
-    """Answers on record for the keys of these acts."""
+def find(connection: Connection, acts: list[Act], at: datetime, hours: int) -> Stored:
+    """Answers on record for the keys of these acts, no older than so many hours."""
     keyed = [act.once for act in acts if act.once is not None]
     if not keyed:
         return {}
@@ -26,7 +25,7 @@ def find(connection: Connection, acts: list[Act], at: datetime) -> Stored:
             " (SELECT * FROM unnest(CAST(:persons AS text[]), CAST(:routes AS text[]), CAST(:keys AS text[])))"
         ),
         {
-            "since": at - KEPT,
+            "since": at - timedelta(hours=hours),
             "persons": [each.person for each in keyed],
             "routes": [each.route for each in keyed],
             "keys": [each.key for each in keyed],
@@ -51,3 +50,15 @@ def keep(connection: Connection, answers: list[tuple[Act, int, bytes]], at: date
             ),
             rows,
         )
+
+
+def forget(connection: Connection, hours: int, most: int) -> int:
+    """Drop at most so many answers that have outlived their hours; how many were dropped."""
+    found = connection.execute(
+        text(
+            "DELETE FROM idempotency WHERE (person, route, key) IN (SELECT person, route, key FROM idempotency"
+            " WHERE at < clock_timestamp() - make_interval(hours => :hours) ORDER BY at LIMIT :most FOR UPDATE SKIP LOCKED)"
+        ),
+        {"hours": hours, "most": most},
+    )
+    return found.rowcount

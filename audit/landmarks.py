@@ -13,12 +13,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from audit import checkpoint, note
+from audit import checkpoint, keyring, note
 from audit.checkpoint import Checkpoint
 from audit.note import BadNote
 from audit.seals import Find
 from audit.tree import Edge, Node
 
+_LAST = (
+    "SELECT size, note FROM public.checkpoint WHERE origin ="
+    " (SELECT value FROM public.charter WHERE name = 'origin' AND ended IS NULL) ORDER BY size DESC LIMIT 1"
+)
 _STORED = (
     "SELECT size, root, note FROM public.checkpoint WHERE size > 0 AND origin ="
     " (SELECT value FROM public.charter WHERE name = 'origin' AND ended IS NULL) ORDER BY size"
@@ -39,6 +43,8 @@ class Landmarks:
     vouched: int = 0
     """The largest size whose trusted root agreed."""
     disowned: list[int] = field(default_factory=list)
+    stated: dict[int, set[bytes]] = field(default_factory=dict)
+    """What was stated for the sizes that do not agree."""
     _ahead: tuple[int, bytes] | None = None
     _sizes: list[int] = field(default_factory=list)
 
@@ -69,45 +75,68 @@ class Landmarks:
                 self.good = size
             else:
                 self.bad.append(size)
+                self.stated.setdefault(size, set()).add(self._ahead[1])
             self._ahead = next(self.stored, None)
         if self._sizes and self._sizes[-1] == size:
             if self.trusted[self._sizes.pop()] == {self.edge.root}:
                 self.vouched = size
             else:
                 self.disowned.append(size)
+                self.stated.setdefault(size, set()).update(self.trusted[size])
 
-    def narrowed(self, begin: int) -> tuple[int, str]:
-        """Where the first wrong entry from `begin` on is, as far as the checkpoints tell, and in words."""
-        first = max(begin, self.good if self.good < self.edge.size else 0)
-        ends = [each for each in self.bad if each > first]
-        return first, f"the first that differs is one of {first} to {ends[0] - 1}" if ends else f"from {first} on"
+    def narrowed(self, begin: int, end: int) -> tuple[int, str]:
+        """Where the first wrong entry of a subtree is, as far as the checkpoints tell, and in words."""
+        if end <= self.good or end <= self.vouched:
+            return begin, "检查点证实这些记录未变，被改动的是在案的树"
+        first = max(begin, self.good, self.vouched)
+        ends = [each for each in (*self.bad, *self.disowned) if each > first]
+        return first, f"首条被改动的记录在 {first} 至 {min([*ends, end]) - 1} 之间"
 
-    def judge(self, find: Find) -> None:
-        """Say what is wrong between a log that is whole in itself and what was once stated of it."""
-        for size in self.bad:
-            if size < self.good:
-                find("UNLOGGED_CHANGE", size, f"the checkpoint of size {size} on record is not that of these entries")
+    def forked(self) -> tuple[int, int, str] | None:
+        """Between which sizes the first entry lies that is not the one a checkpoint was signed over, and whose it is."""
         forked = [each for each in self.bad if each > self.good]
         disowned = [each for each in self.disowned if each > self.vouched] or self.disowned
-        longest = max((0, *self.trusted, *self._waiting(), *(size for size, _ in self.stored)))
         if forked:
-            find("FORK", self.good, f"a checkpoint of size {forked[0]} was signed over other entries than these; "
-                 f"the first that differs is one of {self.good} to {forked[0] - 1}")  # fmt: skip
-        elif disowned:
-            begin = min(self.vouched, disowned[0])
-            find("FORK", begin, f"a checkpoint of size {disowned[0]} kept outside was signed over other entries than these; "
-                 f"the first that differs is one of {begin} to {disowned[0] - 1}")  # fmt: skip
+            return self.good, forked[0], "在案"
+        return (min(self.vouched, disowned[0]), disowned[0], "库外保存") if disowned else None
+
+    def judge(self, find: Find, exact: int | None = None) -> None:
+        """Say what is wrong between a log that is whole in itself and what was once stated of it.
+
+        `exact` is the first entry that differs, where it is known.
+        """
+        for size in self.bad:
+            if size < self.good:
+                find("UNLOGGED_CHANGE", size, f"在案的检查点（共 {size} 条）与这些记录不符，而其后的检查点相符")
+        longest = max((0, *self.trusted, *self._waiting(), *(size for size, _ in self.stored)))
+        if (fork := self.forked()) is not None:
+            begin, end, whose = fork
+            where = f"首条不同的记录在 {begin} 至 {end - 1} 之间" if exact is None else "首条不同的记录即为本条"
+            first = begin if exact is None else exact
+            find("FORK", first, f"{whose}的检查点（共 {end} 条）所签的不是现有的这些记录；{where}")
         elif longest > self.edge.size:
-            find("ROLLBACK", self.edge.size, f"a checkpoint of size {longest} was signed; the log is shorter")
+            find("ROLLBACK", self.edge.size, f"曾签过共 {longest} 条的检查点，现有记录比它少")
 
 
 def gather(connection: Connection, trusted: Iterable[Checkpoint], find: Find) -> Landmarks:
     """The checkpoints kept in the database and those from outside."""
+    _must_be_signed(connection, find)
     known: dict[int, set[bytes]] = {}
     for each in trusted:
         if each.size > 0:
             known.setdefault(each.size, set()).add(each.root)
     return Landmarks(_stored(connection, find), known)
+
+
+def _must_be_signed(connection: Connection, find: Find) -> None:
+    """The largest checkpoint on record vouches for all before it: only whoever has the key can make another one."""
+    row = connection.execute(text(_LAST)).first()
+    if row is None:
+        return
+    try:
+        checkpoint.open(row.note, keyring.verifiers(connection))
+    except BadNote:
+        find("UNLOGGED_CHANGE", row.size, f"在案的最后一份检查点（共 {row.size} 条）没有本日志密钥的有效签名")
 
 
 def _stored(connection: Connection, find: Find) -> Generator[tuple[int, bytes], None, None]:
@@ -123,6 +152,6 @@ def _noted(rows: Iterable[Row[Any]], find: Find) -> Generator[tuple[int, bytes],
         except BadNote:
             stated = None
         if stated is None or (stated.size, stated.root) != (row.size, bytes(row.root)):
-            find("UNLOGGED_CHANGE", row.size, f"the checkpoint of size {row.size} on record is not its own note")
+            find("UNLOGGED_CHANGE", row.size, f"在案的检查点（共 {row.size} 条）与它自己的签名文本不符")
         else:
             yield row.size, stated.root

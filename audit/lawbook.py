@@ -1,6 +1,7 @@
 """The law on record: what the charter names is what decides, whatever lies in a folder on some disk.
 
-    charter   policy <digest>   edition <name> <digest>   calendar <digest>       at a log position
+    charter   policy <digest>   edition <name> <digest>   calendar <digest>   narrowing <county> <digest>
+              ... at a log position
     content   the bundle of files under each digest (`authz/bundle.py`)
     law       the values parsed from them, once per digest
 
@@ -12,15 +13,18 @@ for what is not on record yet: they found a new log.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 
 from audit import content
-from authz import bundle, calendar, division, policy, register
+from authz import bundle, calendar, narrowing, policy, register
+from authz import lineage as lineages
 from authz.calendar import Calendar
 from authz.decision import Law
-from authz.division import Divisions, Lineage
+from authz.division import Divisions
+from authz.lineage import Lineage
 from authz.pdp import Rule
 from authz.policy import PolicySet
 from authz.refusal import Closed
@@ -62,23 +66,42 @@ class Lawbook:
 
     def _made(self, connection: Connection | None, charter: Mapping[str, str]) -> Law:
         names = tuple(charter.get(part, self.charter[part]) for part in PARTS)
-        return _kept(self._laws, names, lambda: self._law(connection, *names))
+        below = tuple(f"{name} {charter[name]}" for name in sorted(charter) if name.startswith("narrowing "))
+        return _kept(self._laws, (*names, *below), lambda: self._law(connection, names, below))
 
-    def _law(self, connection: Connection | None, digest: str, edition: str, days: str) -> Law:
+    def _law(self, connection: Connection | None, names: tuple[str, ...], below: tuple[str, ...]) -> Law:
+        digest, edition, days = names
         name, _, sha256 = edition.rpartition(" ")
+
+        def editions() -> tuple[Divisions, Lineage]:
+            return lineages.parse_bundle(name, self.files(connection, sha256))
+
+        made, rule = self.policy(connection, digest)
+        narrowings = {}
+        for each in below:
+            _, code, named = each.split(" ")
+            narrowings[code] = narrowing.parse(code, self.files(connection, named), made)
+        return Law(
+            made,
+            rule,
+            *_kept(self._editions, edition, editions),
+            self.calendar(connection, days),
+            MappingProxyType(narrowings),
+            MappingProxyType({"policy": digest, "edition": sha256, "calendar": days}),
+        )
+
+    def calendar(self, connection: Connection | None, digest: str) -> Calendar:
+        """A calendar that was ever loaded."""
+        return _kept(self._calendars, digest, lambda: calendar.parse_bundle(self.files(connection, digest)))
+
+    def policy(self, connection: Connection | None, digest: str) -> tuple[PolicySet, Rule]:
+        """A policy set that was handed in at any time, and its compiled rule."""
 
         def policies() -> tuple[PolicySet, Rule]:
             made = policy.parse(self.files(connection, digest))
             return made, Rule.compile(made)
 
-        def editions() -> tuple[Divisions, Lineage]:
-            return division.parse_bundle(name, self.files(connection, sha256))
-
-        return Law(
-            *_kept(self._policies, digest, policies),
-            *_kept(self._editions, edition, editions),
-            _kept(self._calendars, days, lambda: calendar.parse_bundle(self.files(connection, days))),
-        )
+        return _kept(self._policies, digest, policies)
 
     def files(self, connection: Connection | None, digest: str) -> dict[str, bytes]:
         """The files under a digest; Closed if they are nowhere, because nothing can be judged without them."""

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from audit import entry as entries
+from audit import roster
 from audit.entry import Entry
 from authz import grant as grants
 from authz.grant import Grant
@@ -143,10 +144,8 @@ def people_page(connection: Connection, within: Codes, at: datetime, **asked: An
 def posts_of(connection: Connection, persons: Iterable[str]) -> dict[str, list[tuple[Post, int]]]:
     """Every post of these people, oldest first, each with the entry of its version on record."""
     found: dict[str, list[tuple[Post, int]]] = {}
-    statement = text("SELECT * FROM post WHERE ended IS NULL AND person = ANY(:ids) ORDER BY number")
-    for row in connection.execute(statement, {"ids": sorted(persons)}).mappings():
-        made = Post(*(row[name] for name in Post.__slots__))
-        found.setdefault(made.person, []).append((made, row["since"]))
+    for made, since in roster.posts(connection, "person = ANY(:ids)", ids=sorted(persons)):
+        found.setdefault(made.person, []).append((made, since))
     return found
 
 

@@ -9,7 +9,7 @@ What is stored here is never believed by a verifier, and `mandate fsck` compares
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from audit import proof, tree
 from audit.proof import Nodes, Place
-from audit.tree import EMPTY, TILE, Node
+from audit.tree import EMPTY, SHA256, TILE, Edge, Hashing, Node
 
 WIDTH = 1 << TILE
 STORED = "SELECT level, number, hash FROM node ORDER BY (number + 1) << level, level"
@@ -54,7 +54,7 @@ def bundle(connection: Connection, begin: int, end: int) -> bytes:
     return b"".join(len(each).to_bytes(2, "big") + each for each in found)
 
 
-def reader(connection: Connection, spans: Iterable[Sequence[Place]]) -> Nodes:
+def reader(connection: Connection, spans: Iterable[Sequence[Place]], store: Store | None = None) -> Nodes:
     """The nodes that these parts of a proof ask for, read at once."""
     ends: dict[tuple[int, int], int] = {}
     for level, index in (place for span in spans for place in span):
@@ -62,7 +62,8 @@ def reader(connection: Connection, spans: Iterable[Sequence[Place]]) -> Nodes:
         begin, end = index << wide, (index + 1) << wide
         start = (level - wide, begin - begin % WIDTH)
         ends[start] = max(ends.get(start, 0), end)
-    found = _read(connection, ends)
+    hashing = SHA256 if store is None else store.hashing
+    found = _read(connection, ends) if store is None else store.read(connection, ends)
 
     def node(level: int, index: int) -> bytes:
         wide = level % TILE
@@ -70,7 +71,7 @@ def reader(connection: Connection, spans: Iterable[Sequence[Place]]) -> Nodes:
         tile, start = found[level - wide, begin - begin % WIDTH], begin % WIDTH * _BYTES
         hashes = [tile[i : i + _BYTES] for i in range(start, start + (_BYTES << wide), _BYTES)]
         while len(hashes) > 1:
-            hashes = [tree.node(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
+            hashes = [tree.node(hashes[i], hashes[i + 1], hashing) for i in range(0, len(hashes), 2)]
         return hashes[0]
 
     return node
@@ -95,6 +96,14 @@ def _read(connection: Connection, ends: Mapping[Place, int]) -> dict[Place, byte
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """Another tree than the first: where its nodes are read, as `_read` does it, and what hashes them."""
+
+    read: Callable[[Connection, Mapping[Place, int]], dict[Place, bytes]]
+    hashing: Hashing
+
+
+@dataclass(frozen=True, slots=True)
 class Inclusion:
     """That one entry stands in the tree of one size."""
 
@@ -116,24 +125,38 @@ class Consistency:
     path: tuple[bytes, ...]
 
 
-def inclusion(connection: Connection, number: int, size: int) -> Inclusion:
+def inclusion(connection: Connection, number: int, size: int, store: Store | None = None) -> Inclusion:
     """The proof of an entry in the tree of a size the log has reached; BadProof if it lies outside."""
-    spans = proof.inclusion_spans(number, size)
-    node = reader(connection, [*spans, proof.perfect(0, size), [(0, number)]])
-    return Inclusion(number, size, node(0, number), proof.root(size, node), proof.inclusion(number, size, node))
+    spans, hashing = proof.inclusion_spans(number, size), SHA256 if store is None else store.hashing
+    node = reader(connection, [*spans, proof.perfect(0, size), [(0, number)]], store)
+    path = proof.inclusion(number, size, node, hashing)
+    return Inclusion(number, size, node(0, number), proof.root(size, node, hashing), path)
 
 
-def consistency(connection: Connection, first: int, second: int) -> Consistency:
+def consistency(connection: Connection, first: int, second: int, store: Store | None = None) -> Consistency:
     """The proof between two sizes the log has reached; BadProof if the first is 0 or the larger."""
-    spans = proof.consistency_spans(first, second)
-    node = reader(connection, [*spans, proof.perfect(0, first), proof.perfect(0, second)])
-    roots = proof.root(first, node), proof.root(second, node)
-    return Consistency(first, second, *roots, proof.consistency(first, second, node))
+    spans, hashing = proof.consistency_spans(first, second), SHA256 if store is None else store.hashing
+    node = reader(connection, [*spans, proof.perfect(0, first), proof.perfect(0, second)], store)
+    roots = proof.root(first, node, hashing), proof.root(second, node, hashing)
+    return Consistency(first, second, *roots, proof.consistency(first, second, node, hashing))
 
 
 def root(connection: Connection, size: int) -> bytes:
     """The root of the tree of a size the log has reached."""
     return proof.root(size, reader(connection, [proof.perfect(0, size)])) if size else EMPTY
+
+
+def edge_differs(mine: Edge, stored: Edge | None, below: int) -> list[tuple[int, int, str]]:
+    """The perfect subtrees of the head below a level against those of the bytes: level, first entry, what is wrong."""
+    if stored is None or stored.size != mine.size:
+        return [(0, max(mine.size - 1, 0), "日志头所记的树长度不对")]
+    found, begin = [], 0
+    for hashed, known in zip(mine.hashes, stored.hashes, strict=True):
+        level = (mine.size - begin).bit_length() - 1
+        if hashed != known and level < below:
+            found.append((level, begin, f"记录 {begin} 至 {begin + (1 << level) - 1} 推算出的树与日志头所记的不符"))
+        begin += 1 << level
+    return found
 
 
 # --- the check ------------------------------------------------------------------------------------------------------
@@ -142,22 +165,24 @@ class Compared:
     """Stored nodes against those that the bytes make, both in the order in which they are completed."""
 
     stored: Iterator[Any]
-    wrong: list[tuple[int, str]] = field(default_factory=list)
-    """(first entry, what is wrong), the smallest subtree that shows it."""
+    wrong: list[tuple[int, int, str]] = field(default_factory=list)
+    """Level, first entry and what is wrong, of the smallest subtree that shows it."""
     ahead: Any = None
 
     def whole(self, nodes: Iterable[Node]) -> None:
         """These subtrees have just been completed."""
         for level, number, hashed in nodes:
             begin = number << level
-            if self._next((level, number)) != hashed and not any(each >= begin for each, _ in self.wrong[-1:]):
-                self.wrong.append((begin, f"the tree over entries {begin} to {begin + (1 << level) - 1} differs"))
+            if self._next((level, number)) != hashed and not any(each >= begin for _, each, _ in self.wrong[-1:]):
+                self.wrong.append(
+                    (level, begin, f"记录 {begin} 至 {begin + (1 << level) - 1} 推算出的树与在案的树不符")
+                )
 
-    def finish(self) -> list[tuple[int, str]]:
+    def finish(self) -> list[tuple[int, int, str]]:
         """All that is wrong."""
         extra = self.ahead or next(self.stored, None)
         if extra is not None and not self.wrong:
-            self.wrong.append((extra.number << extra.level, "a node is stored that the entries do not make"))
+            self.wrong.append((0, extra.number << extra.level, "在案的树多出一个由记录推算不出的节点"))
         return self.wrong
 
     def _next(self, place: Place) -> bytes | None:

@@ -31,6 +31,16 @@ class LogRead(Fact):
     size: int
 
 
+class ExportCut(Fact):
+    """A file was not written to its end, because the reader lost the right meanwhile; `subject` is the entry of the
+    reading, `given` how many entries were handed to him before."""
+
+    authority = False
+    subject: int
+    division: str
+    given: int
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked for. `division` null means all that the reader's post reaches; `subject` is one entry's number."""
@@ -51,7 +61,7 @@ def read(question: Question, scene: Scene) -> LogRead:
     if place is None or not scene.law.divisions.known(place):
         place = scene.post.division
     scene.must("log.read", place)
-    if question.division is not None:
+    if question.division is not None and not scene.law.lineage.known_once(question.division):
         scene.law.divisions.get(question.division)
     asked = tuple((name, str(value)) for name, value in sorted((question.filters or {}).items()) if value is not None)
     return LogRead(

@@ -45,7 +45,7 @@ def fold(connection: Connection, entries: Sequence[Entry], find: Find) -> bool:
     except SQLAlchemyError as error:
         if len(entries) > 1:
             return all(fold(connection, [each], find) for each in entries)
-        find("PHANTOM", entries[0].number, f"the register cannot hold what the entry says: {type(error).__name__}")
+        find("PHANTOM", entries[0].number, f"登记表容不下这条记录所说的内容（{type(error).__name__}）")
         return False
     return True
 
@@ -58,9 +58,9 @@ def compare(connection: Connection, find: Find) -> None:
             _only(connection, name, table, *sides) for sides in (("public", "pg_temp"), ("pg_temp", "public"))
         )
         for key in sorted(stored, key=str):
-            find("UNLOGGED_CHANGE", key[0], f"a row of {name} is not what the log says")
+            find("UNLOGGED_CHANGE", key[0], f"登记表 {name} 中有一行与日志所记不符")
         for key in sorted(folded - stored, key=str):
-            find("PHANTOM", key[0], f"a row of {name} is missing")
+            find("PHANTOM", key[0], f"登记表 {name} 中缺少这条记录所产生的一行")
 
 
 def _only(connection: Connection, name: str, table: Any, here: str, there: str) -> set[tuple[Any, ...]]:

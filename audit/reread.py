@@ -18,7 +18,8 @@ from unicodedata import is_normalized
 
 from sqlalchemy import Connection
 
-from audit.entry import LARGEST, Entry, Envelope, Malformed, canonical
+from audit.canonical import LARGEST, Malformed, canonical
+from audit.entry import Entry, Envelope
 from authz import fact as facts
 from authz.fact import Fact, instant, moment
 
@@ -44,6 +45,10 @@ _ENTRIES = (
 _VALUES = (
     "COPY (SELECT entry, convert_to(path, 'UTF8'), salt, convert_to(value, 'UTF8') FROM public.vault WHERE {0}"
     " ORDER BY entry, path LIMIT {1}) TO STDOUT (FORMAT BINARY)"
+)
+_LEAVES = (
+    "COPY (SELECT begin, hashes, ''::bytea, ''::bytea FROM public.leaves WHERE begin > {0} AND begin <= {1}"
+    " ORDER BY begin) TO STDOUT (FORMAT BINARY)"
 )
 _HEADER, _TRAILER = 19, 2
 _number = struct.Struct(">hiqi").unpack_from
@@ -86,6 +91,11 @@ def values(connection: Connection) -> Iterator[Value]:
             return
         yield from (each for each in piece if each.entry != last)
         yield from _valued(connection, f"entry = {last}", "ALL")
+
+
+def leaves(connection: Connection, after: int, last: int) -> list[tuple[int, bytes]]:
+    """The kept leaf hashes in rows that begin behind the one entry and up to the other."""
+    return [(begin, hashes) for begin, hashes, _, _ in _copied(connection, _LEAVES.format(after, last))]
 
 
 def _valued(connection: Connection, which: str, limit: int | str) -> list[Value]:

@@ -29,6 +29,11 @@ _OPEN = frozenset(
         "attachments",
         "evidence",
         "scan",
+        "base",
+        "layers",
+        "question",
+        "ruleset",
+        "root",
     )
 )
 _WRITTEN = re.compile(rb'"([0-9a-f]{64})"')
@@ -62,7 +67,7 @@ class Seals:
         while self.row is not None and self.row.entry <= number:
             made = vault.commitment(self.row.path, self.row.salt, self.row.value)
             if self.row.entry != number or made not in known:
-                self.find("UNLOGGED_CHANGE", self.row.entry, "a value of the vault that its entry does not commit to")
+                self.find("UNLOGGED_CHANGE", self.row.entry, "密存库中有一个值与该条记录的承诺不符")
             sealed.discard(made)
             self.row = next(self.rows, None)
         if sealed:
@@ -71,7 +76,7 @@ class Seals:
     def finish(self) -> None:
         """What lies behind the last entry has none."""
         while self.row is not None:
-            self.find("UNLOGGED_CHANGE", self.row.entry, "a value of the vault without an entry")
+            self.find("UNLOGGED_CHANGE", self.row.entry, "密存库中有一个值没有对应的记录")
             self.row = next(self.rows, None)
 
 

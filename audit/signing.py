@@ -8,7 +8,8 @@ database that is behind it (ROLLBACK) or has another history (FORK) is not signe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,12 +21,11 @@ from audit.checkpoint import Checkpoint, Signer
 from audit.nodes import Torn
 from audit.note import BadNote
 from audit.proof import BadProof
-from audit.tree import SM3, Edge, leaf
+from audit.tree import Edge
 
 ROLLBACK, FORK, LOST = "ROLLBACK", "FORK", "LOST"
 LOCK = "SELECT pg_try_advisory_lock(5786957, 4)"
-SM3_SUFFIX = "/sm3"
-CHUNK = 10_000
+_PROBE = b"mandate/v1/probe\n"
 _HEAD = """
 SELECT size, at, edge, clock_timestamp() AS clock,
     (SELECT value FROM charter WHERE name = 'log_key' AND ended IS NULL) AS vkey FROM head
@@ -62,7 +62,8 @@ class Head:
     vkey: str | None
 
 
-Consult = Callable[[Connection, Checkpoint], None]
+Consult = Callable[[Connection, Checkpoint | None], None]
+"""Asked before anything is signed, or, with null, by a process that signs nothing; it may raise."""
 
 
 def head(connection: Connection, origin: str) -> Head:
@@ -109,12 +110,22 @@ def compare(connection: Connection, known: Checkpoint | None, now: Head) -> None
         raise Halted(FORK) from None
 
 
-def publish(connection: Connection, folder: Path, wanted: Checkpoint, signer: Signer, at: datetime) -> str:
+def publish(connection: Connection, folder: Path, wanted: Checkpoint, signers: Sequence[Signer], at: datetime) -> str:
     """Sign, keep beside the key, then put where everybody can read it; the printed note."""
-    printed = note.format(checkpoint.sign(wanted, signer))
+    printed = note.format(checkpoint.sign(wanted, *signers))
     checkpoint.write(folder / f"{keyring.stem(wanted.origin)}.last", printed)
     _keep(connection, wanted, printed, at)
     return printed
+
+
+def hands(connection: Connection, folder: Path, origin: str, mine: Signer) -> list[Signer]:
+    """Who signs: the key in force, and every earlier one that still lies beside it and can."""
+    found = [mine]
+    for each in keyring.earlier(connection, folder, origin, mine.verifier.vkey):
+        with contextlib.suppress(BadNote):
+            each.sign(_PROBE)
+            found.append(each)
+    return found
 
 
 def _keep(connection: Connection, wanted: Checkpoint, printed: str, at: datetime) -> None:
@@ -143,58 +154,52 @@ def published(connection: Connection, origin: str) -> Published | None:
     return None if row is None else Published(row.size, bytes(row.root), row.note, row.at)
 
 
-def turn(connection: Connection, folder: Path, origin: str, *, holder: bool, consult: Consult | None = None) -> Head:
-    """Compare the log with what was signed last, and sign it if it has grown and this process holds the lock."""
-    known = last(folder, origin)
-    now = head(connection, origin)
-    mine = keyring.signer(folder, origin, now.vkey) if now.vkey is not None else None
-    if mine is None and known is None:
-        return now
-    compare(connection, known, now)
+def turn(
+    connection: Connection,
+    folder: Path,
+    origin: str,
+    *,
+    holder: bool,
+    consult: Consult | None = None,
+    seen: Checkpoint | None = None,
+) -> Head:
+    """Compare the log with what was signed last, and sign it if it has grown and this process holds the lock.
+
+    `seen` is what this process itself saw last: also a process that never signs notices when the log is cut back.
+    """
+    now, mine = check(connection, folder, origin)
+    if seen is not None and seen != now.checkpoint:
+        compare(connection, seen, now)
     wanted = now.checkpoint
-    if holder and mine is not None and wanted.size:
-        if consult is not None:
-            consult(connection, wanted)
-        seen = published(connection, origin)
+    signing = holder and mine is not None and wanted.size > 0
+    if consult is not None:
+        consult(connection, wanted if signing else None)
+    if signing and mine is not None:
+        done = published(connection, origin)
         # Also where a start was cut short between the file and the table: the same bytes are signed again.
-        if seen is None or (seen.size, seen.root) != (wanted.size, wanted.root):
-            publish(connection, folder, wanted, mine, now.clock)
+        if done is None or (done.size, done.root) != (wanted.size, wanted.root):
+            publish(connection, folder, wanted, hands(connection, folder, origin, mine), now.clock)
     return now
 
 
-# --- the second tree ------------------------------------------------------------------------------------------------
-def turn_sm3(connection: Connection, folder: Path, now: Head, signer: Signer) -> None:
-    """Grow the SM3 tree over the same bytes and sign it as a second origin; Halted (FORK) if it has another history."""
-    origin = now.checkpoint.origin + SM3_SUFFIX
-    known = last(folder, origin, now.checkpoint.origin)
-    row = connection.execute(text("SELECT size, hashes FROM edge WHERE origin = :origin"), {"origin": origin}).first()
-    edge = Edge() if row is None else Edge.read(row.size, bytes(row.hashes))
-    if known is not None and (edge.size, edge.top(SM3)) != (known.size, known.root):
-        # The stored edge is no proof: the tree is made again from the bytes.
-        edge = _grown(connection, Edge(), known.size)
-        if (edge.size, edge.top(SM3)) != (known.size, known.root):
-            raise Halted(ROLLBACK if edge.size < known.size else FORK)
-    if known is not None and edge.size == now.checkpoint.size:
-        return
-    edge = _grown(connection, edge, now.checkpoint.size)
-    connection.execute(
-        text(
-            "INSERT INTO edge (origin, size, hashes) VALUES (:origin, :size, :hashes)"
-            " ON CONFLICT (origin) DO UPDATE SET size = excluded.size, hashes = excluded.hashes"
-        ),
-        {"origin": origin, "size": edge.size, "hashes": edge.packed},
-    )
-    publish(connection, folder, Checkpoint(origin, edge.size, edge.top(SM3)), signer, now.clock)
+def check(connection: Connection, folder: Path, origin: str) -> tuple[Head, Signer | None]:
+    """What would be signed now, and by whom, if it continues what was signed last; else Halted."""
+    known, stored = last(folder, origin), published(connection, origin)
+    now = head(connection, origin)
+    mine = keyring.signer(folder, origin, now.vkey) if now.vkey is not None else None
+    if mine is not None or known is not None:
+        compare(connection, known, now)
+    elif stored is not None:
+        compare(connection, _opened(connection, origin, stored), now)
+    return now, mine
 
 
-def _grown(connection: Connection, edge: Edge, size: int) -> Edge:
-    while edge.size < size:
-        rows = connection.execute(
-            text("SELECT bytes FROM entry WHERE number >= :begin AND number < :end ORDER BY number"),
-            {"begin": edge.size, "end": min(edge.size + CHUNK, size)},
-        ).scalars()
-        grown, _ = edge.grow((leaf(bytes(each), SM3) for each in rows), SM3)
-        if grown.size == edge.size:
-            break
-        edge = grown
-    return edge
+def _opened(connection: Connection, origin: str, stored: Published) -> Checkpoint:
+    """The checkpoint that the database shows, for whoever has nothing of his own to compare with."""
+    try:
+        found, _ = checkpoint.open(stored.note, keyring.verifiers(connection))
+    except BadNote:
+        raise Halted(FORK) from None
+    if found != Checkpoint(origin, stored.size, stored.root):
+        raise Halted(FORK)
+    return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from authz import household, refusal
+from authz import edition, household, refusal
 from authz.decision import AXES, Permit, Scene, Wish, decide, held, sensible
 from authz.grant import Grant, chain
 from authz.post import Post
@@ -96,7 +96,8 @@ def _judged(scene: Scene, post: Post, wish: Wish, at: datetime, placed: bool) ->
     try:
         permit = decide(scene, post, wish, at)
         if placed and wish.household is not None:
-            known, level = scene.rows.households.get(wish.household), scene.law.divisions.get(wish.division).level
+            known = edition.settled(scene.rows.households.get(wish.household), scene.law)
+            level = scene.law.divisions.get(wish.division).level
             household.check(known, wish.division, wish.cell, level, wish.operation)
     except Denied as refused:
         return Verdict(None, refused, post)

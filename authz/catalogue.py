@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from authz import table
+from authz import caution, remit, table
+from authz.caution import Caution
+from authz.remit import Remits
+from authz.wording import NAME, Reading
 
 FILE: Final = "catalogue.toml"
 LEVELS: Final = ("region", "city", "county", "township", "village")
 FORMS: Final = frozenset({"text", "code", "number", "money", "date", "month", "flag"})
 SENSITIVITIES: Final = frozenset({"open", "personal", "identity", "contact", "health", "minor", "financial"})
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _SECTIONS: Final = (
     "grants", "populations", "modules", "cells", "operations", "fields", "grounds", "unit_kinds", "roles", "appoint",
     "delegation", "groups", "objects",
 )  # fmt: skip
+_OPTIONAL: Final = ("attributes", "cast")
+"""Sections that only a set without grants may have; one with grants may have those of `_LOCAL`."""
+_LOCAL: Final = (remit.SECTION, caution.SECTION)
 _FIELD: Final = 3
+_ATTRIBUTE: Final = re.compile(r"(?:subject|action|resource)\.[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Something done to data. `cells` are those on which it exists at all."""
+    """Something done to data. `cells` are those on which it exists at all.
+
+    `grounds` are those on which it may be asked for, empty for any; `unified` is whether a window may carry it.
+    """
 
     name: str
     zh: str
     writes: bool
     high_risk: bool
     cells: frozenset[str]
+    grounds: frozenset[str] = frozenset()
+    unified: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,16 @@ class UnitKind:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A subject or resource that a set without grants declares. A subject `holds` a role; attributes have values."""
+
+    kind: str
+    id: str
+    holds: str | None
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """All words of a policy set, each with its Chinese name. `objects` are the service's own, with their acts."""
 
@@ -91,6 +112,10 @@ class Catalogue:
     object_groups: frozenset[str]
     objects: Mapping[str, str]
     acts: Mapping[str, Mapping[str, str]]
+    attributes: Mapping[str, tuple[str, ...]]
+    cast: Mapping[tuple[str, str], Member]
+    remits: Remits
+    cautions: Mapping[str, Caution]
 
     def possible(self, act: str, object: str) -> bool:
         """Whether there is such an act on such an object at all."""
@@ -119,53 +144,17 @@ def parse(data: bytes) -> Catalogue:
     return _Reading(table.text(FILE, data), table.toml(FILE, data)).catalogue()
 
 
-class _Reading:
-    """One pass over the parsed file; keeps the text to say in which line a bad word stands."""
+class _Reading(Reading):
+    """One pass over the parsed catalogue."""
 
     def __init__(self, text: str, sections: Mapping[str, Any]) -> None:
-        self.text, self.sections = text, sections
+        super().__init__(FILE, text, sections)
         for section in sections:
-            self.need(section in _SECTIONS, section, "未知的章节", "unknown section")
+            more = _OPTIONAL if sections.get("grants") is False else _LOCAL
+            known = section in (*_SECTIONS, *more)
+            self.need(known, section, "未知的章节", "unknown section")
         for section in _SECTIONS:
             self.need(section in sections, section, "缺少章节", "missing section")
-
-    def need(self, good: bool, word: object, zh: str, en: str) -> None:
-        if not good:
-            found = next((n for n, line in enumerate(self.text.split("\n"), start=1) if str(word) in line), 1)
-            table.bad(FILE, found, f"{zh}：{word}", f"{en}: {word}")
-
-    def dictionary(self, section: str, key: Callable[[str], object] = _NAME.fullmatch) -> Mapping[str, Any]:
-        words = self.sections[section]
-        self.need(isinstance(words, dict) and bool(words), section, "章节为空", "empty section")
-        for word in words:
-            self.need(bool(key(word)), word, "名称不规范", "bad name")
-        return MappingProxyType(dict(words))
-
-    def titles(self, section: str) -> Mapping[str, str]:
-        words = self.dictionary(section, str)
-        for word, zh in words.items():
-            self.title(word, zh)
-        return words
-
-    def title(self, word: str, zh: object) -> str:
-        self.need(isinstance(zh, str) and bool(zh.strip()), word, "缺少中文名称", "no Chinese name")
-        return str(zh)
-
-    def subset(self, word: str, found: object, of: Any) -> frozenset[str]:
-        self.need(isinstance(found, list) and bool(found), word, "清单为空", "empty list")
-        assert isinstance(found, list)
-        for each in found:
-            self.need(isinstance(each, str) and each in of, each, "清单中有未知名称", "unknown name in list")
-        self.need(len(set(found)) == len(found), word, "清单有重复", "repeated name in list")
-        return frozenset(found)
-
-    def shape(self, word: str, row: object, must: set[str], may: frozenset[str] = frozenset()) -> Mapping[str, Any]:
-        self.need(isinstance(row, dict), word, "格式不正确", "wrong form")
-        assert isinstance(row, dict)
-        self.need(must <= set(row) <= must | may, word, "栏目缺少或多余", "missing or unknown key")
-        if "zh" in must:
-            self.title(word, row["zh"])
-        return row
 
     def catalogue(self) -> Catalogue:
         self.need(isinstance(self.sections["grants"], bool), "grants", "应为 true 或 false", "must be a boolean")
@@ -179,19 +168,21 @@ class _Reading:
             self.need(name not in titles and "." not in name, name, "对象与数据类别重名", "object named like a cell")
             self.need(isinstance(row["acts"], dict) and bool(row["acts"]), name, "没有任何动作", "no acts")
             for verb, zh in row["acts"].items():
-                self.need(_NAME.fullmatch(verb) is not None, verb, "名称不规范", "bad name")
+                self.need(NAME.fullmatch(verb) is not None, verb, "名称不规范", "bad name")
                 self.title(verb, zh)
         self.shape("delegation", self.sections["delegation"], {"roles"})
         appoint = self.dictionary("appoint", roles.__contains__)
-        operations, kinds = self.dictionary("operations"), self.dictionary("unit_kinds")
+        operations = self.dictionary("operations")
+        kinds = {name: self.unit_kind(name, row, roles) for name, row in self.dictionary("unit_kinds").items()}
+        cells = self.cells(titles)
         return Catalogue(
             grants=self.sections["grants"],
             populations=self.titles("populations"),
             modules=self.titles("modules"),
-            cells=MappingProxyType(self.cells(titles)),
+            cells=MappingProxyType(cells),
             operations=MappingProxyType({n: self.operation(n, r, titles) for n, r in operations.items()}),
             grounds=self.titles("grounds"),
-            unit_kinds=MappingProxyType({n: self.unit_kind(n, r, roles) for n, r in kinds.items()}),
+            unit_kinds=MappingProxyType(kinds),
             roles=MappingProxyType(roles),
             appoint=MappingProxyType({by: self.subset(by, found, roles) for by, found in appoint.items()}),
             delegable=self.subset("delegation", self.sections["delegation"]["roles"], roles),
@@ -199,16 +190,47 @@ class _Reading:
             object_groups=groups["objects"],
             objects=MappingProxyType({name: row["zh"] for name, row in objects.items()}),
             acts=MappingProxyType({name: MappingProxyType(dict(row["acts"])) for name, row in objects.items()}),
+            attributes=MappingProxyType(self.attributes()),
+            cast=MappingProxyType({(each.kind, each.id): each for each in self.cast(roles)}),
+            remits=self.remits(kinds, roles),
+            cautions=caution.read(self, self.sections["fields"], operations),
         )
+
+    def remits(self, kinds: Mapping[str, UnitKind], roles: Mapping[str, Role]) -> Remits:
+        holds = {name: kind.roles for name, kind in kinds.items()}
+        words = remit.Words(FILE, self.text, roles, holds, self.sections["fields"])
+        return remit.read(self.sections.get(remit.SECTION), words)
 
     def groups(self, kind: str, taken: set[str]) -> frozenset[str]:
         found = self.sections["groups"][kind]
         self.need(isinstance(found, list) and all(isinstance(n, str) for n in found), kind, "格式不正确", "wrong form")
         for name in found:
             self.need(
-                _NAME.fullmatch(name) is not None and name not in taken, name, "组名不规范或重名", "bad group name"
+                NAME.fullmatch(name) is not None and name not in taken, name, "组名不规范或重名", "bad group name"
             )
         return frozenset(found)
+
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        found = {}
+        for name, values in self.sections.get("attributes", {}).items():
+            self.need(_ATTRIBUTE.fullmatch(name) is not None, name, "属性名不规范", "bad attribute name")
+            good = isinstance(values, list) and values and all(isinstance(each, str) and each for each in values)
+            self.need(bool(good) and len(set(values)) == len(values), name, "取值清单不规范", "bad list of values")
+            found[name] = tuple(values)
+        return found
+
+    def cast(self, roles: Mapping[str, Role]) -> Iterator[Member]:
+        known = self.attributes()
+        for kind, members in self.sections.get("cast", {}).items():
+            self.need(isinstance(members, dict) and bool(members), kind, "格式不正确", "wrong form")
+            for id, row in members.items():
+                self.need(isinstance(row, dict), id, "格式不正确", "wrong form")
+                holds, party = row.get("holds"), "subject" if "holds" in row else "resource"
+                self.need(holds is None or holds in roles, id, "角色不存在", "unknown role")
+                said = {name: value for name, value in row.items() if name != "holds"}
+                for name, value in said.items():
+                    self.need(value in known.get(f"{party}.{name}", ()), id, "属性或取值不存在", "unknown attribute")
+                yield Member(kind, id, holds, MappingProxyType(said))
 
     def role(self, name: str, row: object) -> Role:
         found = self.shape(name, row, {"zh", "levels"})
@@ -223,11 +245,16 @@ class _Reading:
         return UnitKind(name, found["zh"], levels, held)
 
     def operation(self, name: str, row: object, cells: Mapping[str, str]) -> Operation:
-        found = self.shape(name, row, {"zh", "writes", "high_risk"}, frozenset({"cells"}))
-        for key in ("writes", "high_risk"):
-            self.need(isinstance(found[key], bool), name, "应为真或假", "not boolean")
+        found = self.shape(name, row, {"zh", "writes", "high_risk"}, frozenset({"cells", "grounds", "unified"}))
+        for key in ("writes", "high_risk", "unified"):
+            self.need(isinstance(found.get(key, True), bool), name, "应为真或假", "not boolean")
         on = self.subset(name, found["cells"], cells) if "cells" in found else frozenset(cells)
-        return Operation(name, found["zh"], found["writes"], found["high_risk"], on)
+        grounds = (
+            self.subset(name, found["grounds"], self.sections["grounds"]) if "grounds" in found else frozenset[str]()
+        )
+        return Operation(
+            name, found["zh"], found["writes"], found["high_risk"], on, grounds, found.get("unified", True)
+        )
 
     def cells(self, titles: Mapping[str, str]) -> dict[str, Cell]:
         fields = self.dictionary("fields", self.sections["modules"].__contains__)
@@ -238,16 +265,18 @@ class _Reading:
             self.need(
                 known and module in fields, name, "人口类别、模块或字段不存在", "unknown population, module or fields"
             )
+            self.need(isinstance(fields[module], dict), module, "格式不正确", "wrong form")
             found[name] = Cell(name, zh, population, module, self.fields(fields[module], population))
         return found
 
     def fields(self, rows: Mapping[str, Any], population: str) -> Mapping[str, Field]:
         found = {}
         for name, row in rows.items():
-            self.need(_NAME.fullmatch(name) is not None and isinstance(row, list), name, "字段不规范", "bad field")
+            self.need(NAME.fullmatch(name) is not None and isinstance(row, list), name, "字段不规范", "bad field")
             self.need(len(row) in (_FIELD, _FIELD + 1), name, "字段栏目数不对", "bad number of parts")
             zh, form, sensitivity, *only = row
             self.title(name, zh)
+            self.need(all(isinstance(each, str) for each in row), name, "字段不规范", "bad field")
             self.need(
                 form in FORMS and sensitivity in SENSITIVITIES, name, "类型或敏感级不正确", "bad form or sensitivity"
             )

@@ -6,22 +6,24 @@ operations on cells by a grant: the holding itself must satisfy the one rule of 
 ancestor up to the regional grant must be live and contain the act too (parental consent, S34).
 
 A refusal names the axis on which the best grant failed. "Best" is the grant that got furthest along
-division, cell, operation, data year, households, period, revocation, suspension, record cap.
+division, cell, operation, data year, households, period, revocation, suspension, record cap, confirmation after the divisions changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from authz import refusal
+from authz import edition, refusal
 from authz.calendar import Calendar
-from authz.division import Divisions, Lineage
+from authz.division import Divisions
 from authz.fact import Fact
 from authz.grant import Grant, chain
-from authz.pdp import Rule
+from authz.lineage import Lineage
+from authz.narrowing import Narrowing
+from authz.pdp import Holding, Rule
 from authz.policy import PolicySet
 from authz.post import Person, Post
 from authz.refusal import Denied
@@ -57,6 +59,18 @@ class Law:
     divisions: Divisions
     lineage: Lineage
     calendar: Calendar
+    narrowings: Mapping[str, Narrowing] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """The digest of each part: `policy`, `edition`, `calendar`."""
+
+    def permits(self, holding: Holding, act: str, object: str, division: str, at: datetime) -> str | None:
+        """The policy row that lets this holding do it there, or None: the regional rules, less what a county forbids."""
+        row = self.rule.permits(holding, act, object, division, at, self.divisions)
+        if row is None or not self.narrowings or not self.divisions.known(division):
+            return row
+        asked = (holding.role, act, object)
+        found = (self.narrowings.get(code) for code in self.divisions.path(division))
+        return None if any(each is not None and asked in each.forbids for each in found) else row
 
 
 @dataclass(slots=True)
@@ -85,11 +99,12 @@ class Scene:
         noun, _, verb = act.partition(".")
         if self.post is None:
             raise refusal.NotEmployed(missing="post")
-        rule, divisions = self.law.rule, self.law.divisions
-        row = rule.permits(self.post, verb, noun, division, self.at, divisions)
+        edition.must_stand(self.post, self.law)
+        division = edition.seat(division, self.law)
+        row = self.law.permits(self.post, verb, noun, division, self.at)
         if row is not None:
             return row
-        if rule.permits(self.post, verb, noun, self.post.division, self.at, divisions) is not None:
+        if self.law.permits(self.post, verb, noun, self.post.division, self.at) is not None:
             raise refusal.OutsideDivision("该事项不在您岗位的管辖区划内", missing="division")
         raise refusal.NoRole(missing="role")
 
@@ -133,15 +148,24 @@ def sensible(scene: Scene, wish: Wish) -> None:
     """Refuse a wish about nothing: a cell that does not exist (S12), or a division the edition does not know."""
     if wish.cell == "lifted_out.risk_elimination":
         raise refusal.NoSuchCell(missing="cell")
-    if not scene.law.divisions.known(wish.division):
+    if not (scene.law.divisions.known(wish.division) or scene.law.lineage.known_once(wish.division)):
         raise refusal.BadDivisionCode(pointers=[{"pointer": "/division", "message": refusal.BadDivisionCode.title}])
 
 
 def held(rows: Rows, post: Post) -> Iterator[Grant]:
-    """The grants a post may use: made out to its unit and role, and if to one person, to that person."""
+    """The grants a post may use: made out to its unit and role; if to one person, to him in this post.
+
+    A grant made out to a person rests on the post he held when it was issued, and does not come back with another one.
+    """
     for grant in rows.by_unit.get(post.unit, ()):
-        if grant.role == post.role and grant.holder_person in (None, post.person):
+        if grant.role == post.role and (grant.holder_person is None or rests(grant, post)):
             yield grant
+
+
+def rests(grant: Grant, post: Post) -> bool:
+    """Whether a grant made out to a person rests on this post of his."""
+    earlier = post.valid_from < grant.issued_at or (post.valid_from == grant.issued_at and post.number < grant.number)
+    return grant.holder_person == post.person and earlier and grant.issued_at < post.valid_until
 
 
 def decide(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> Permit:
@@ -149,12 +173,15 @@ def decide(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> 
     at = at or scene.at
     if not post.live(at):
         raise refusal.NotEmployed(missing="post")
+    edition.must_stand(post, scene.law)
+    if not post.lends(wish.operation, wish.division, scene.law.divisions):
+        raise refusal.OutsideDeputyship(missing="deputy")
     best: tuple[int, type[Denied], Grant] | None = None
     for grant in held(scene.rows, post):
         links = chain(grant, scene.rows.grants)
         failed = _first_missing(scene, links, wish, at)
         if failed is None:
-            row = scene.law.rule.permits(grant, wish.operation, wish.cell, wish.division, at, scene.law.divisions)
+            row = scene.law.permits(grant, wish.operation, wish.cell, wish.division, at)
             if row is not None:
                 return Permit(grant, links, row)
             failed = (len(AXES), refusal.NoRole)
@@ -163,15 +190,19 @@ def decide(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> 
     if best is None:
         raise refusal.NoGrant(missing="grant", who_can_grant=who_can_grant(scene, post, wish, at))
     missing = AXES[best[0]] if best[0] < len(AXES) else "role"
-    raise best[1](missing=missing, grant=best[2].number, who_can_grant=who_can_grant(scene, post, wish, at))
+    told = edition.closed(wish.division, scene.law) if missing == "division" else None
+    raise best[1](told, missing=missing, grant=best[2].number, who_can_grant=who_can_grant(scene, post, wish, at))
 
 
 Links = tuple[Grant, ...]
 
 
 def _elsewhere(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
-    covers, inner = scene.law.divisions.covers, wish.division
-    return not all(covers(each.scope.division, inner) for each in links)
+    return any(edition.standing(each, wish.division, scene.law) == "outside" for each in links)
+
+
+def _unconfirmed(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
+    return any(edition.standing(each, wish.division, scene.law) != "covers" for each in links)
 
 
 def _other_year(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
@@ -201,6 +232,7 @@ _ASKED: tuple[tuple[str, type[Denied], Callable[[Scene, Links, Wish, datetime], 
     ("revoked", refusal.Revoked, lambda scene, links, wish, at: any(each.revoked(at) for each in links)),
     ("suspended", refusal.Suspended, lambda scene, links, wish, at: any(each.suspended(at) for each in links)),
     ("max_records", refusal.RecordLimit, lambda scene, links, wish, at: not _within_cap(scene.rows, links, wish)),
+    ("edition", refusal.ScopeNeedsConfirmation, _unconfirmed),
 )
 AXES = tuple(name for name, _, _ in _ASKED)
 
@@ -234,7 +266,7 @@ def who_can_grant(scene: Scene, post: Post, wish: Wish, at: datetime) -> list[di
                 and each.covers(wish.division, scene.law.divisions)
                 and each.includes(wish.operation, wish.cell)
             ):
-                found.append({"unit": each.holder_unit, "how": "delegation", "grant": each.number})
+                found.append({"unit": each.holder_unit, "how": "delegation", "grant": each.number, "role": each.role})
                 break
     if found:
         return [min(found, key=lambda each: -each["grant"])]
@@ -245,9 +277,20 @@ def who_can_grant(scene: Scene, post: Post, wish: Wish, at: datetime) -> list[di
     county = next((code for code in path if len(code) == len("640324")), None)
     if county is None or not divisions.covers(county, post.division):
         county = next((code for code in divisions.path(post.division) if len(code) == len("640324")), None)
+    region = {"unit": f"u-{path[0]}-lead", "how": "written_request"} | _giver(scene, path[0], "decide", "request")
     if county is None:
-        return [{"unit": f"u-{path[0]}-lead", "how": "written_request"}]
+        return [region]
     return [
-        {"unit": f"u-{county}-lead", "how": "delegation"},
-        {"unit": f"u-{path[0]}-lead", "how": "written_request", "applicant": f"u-{county}-lead"},
+        {"unit": f"u-{county}-lead", "how": "delegation"} | _giver(scene, county, "delegate", "grant"),
+        region | {"applicant": f"u-{county}-lead"},
     ]
+
+
+def _giver(scene: Scene, code: str, act: str, object: str) -> dict[str, str]:
+    """The role of the lead body at a place that may do this, where the policy has one."""
+    words, divisions = scene.law.policy.catalogue, scene.law.divisions
+    level, lead = divisions.get(code).level if divisions.known(code) else "", words.unit_kinds.get("lead")
+    for role in sorted(lead.roles if lead is not None else ()):
+        if level in words.roles[role].levels and (role, act, object) in scene.law.rule.clauses:
+            return {"role": role}
+    return {}

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from authz import refusal
-from authz.decision import Scene
+from authz import duty, edition, refusal, staffing
+from authz.decision import Scene, rests
 from authz.division import Divisions
 from authz.fact import instant
 from authz.grant import Grant, GrantIssued, Misfit, Scope, chain, effective, misfits
@@ -101,6 +101,7 @@ def outgrown(links: Sequence[Grant], asked: Scope, divisions: Divisions) -> tupl
 def plan(wanted: Wanted, links: Sequence[Grant], scene: Scene) -> Plan:
     """Think a delegation through. Refuses what no other scope would mend; what does not fit is listed in the plan."""
     by = _delegator(links, scene)
+    staffing.must_be_staffed(scene)
     held = reach(links)
     scope = Scope(
         scene.law.divisions.get(wanted.division).code, wanted.cells, wanted.operations,
@@ -113,8 +114,13 @@ def plan(wanted: Wanted, links: Sequence[Grant], scene: Scene) -> Plan:
         raise refusal.EmptyInterval()
     if wanted.role == "assistance_person" and scope.households is None:
         raise refusal.UnfitHolder("转授给帮扶责任人须列明所帮扶农户的名单（households）", missing="households")
+    edition.must_be_confirmed(links, scope.division, scene.law)
     unit, person = _holder(wanted, scope, by, scene)
-    found = [*outgrown(links, scope, scene.law.divisions), *_strangers(wanted, scope, scene)]
+    found = [
+        *outgrown(links, scope, scene.law.divisions),
+        *_not_lent(by, scope, scene),
+        *_strangers(wanted, scope, scene),
+    ]
     most, depth = scene.law.policy.number("delegation_depth"), len(links) + 1
     if depth > most:
         found.append(Misfit("depth", most, depth))
@@ -143,7 +149,7 @@ def _delegator(links: Sequence[Grant], scene: Scene) -> Post:
     parent, post = links[-1], scene.post
     if post is None:
         raise refusal.NotEmployed(missing="post")
-    if post.unit != parent.holder_unit or parent.holder_person not in (None, post.person):
+    if post.unit != parent.holder_unit or not (parent.holder_person is None or rests(parent, post)):
         raise refusal.Denied("只有持有该授权的单位的管理员可以转授", missing="holder", grant=parent.number)
     state, because = effective(links, scene.at)
     ended = {"revoked": refusal.Revoked, "suspended": refusal.Suspended}.get(state, refusal.OutsidePeriod)
@@ -170,7 +176,7 @@ def _holder(wanted: Wanted, scope: Scope, by: Post, scene: Scene) -> tuple[str, 
     posts = [each for each in seated if divisions.covers(by.division, each.division)]
     if person is None or me is None or not posts:
         raise refusal.UnfitHolder("在您管辖的区划内没有以此角色在任的这位人员，请核对人员编号与角色", missing="holder")
-    if person.natural == me.natural:
+    if person.natural in duty.hands(rows, by):
         raise refusal.DutyConflict("不能把授权转授给自己", missing="holder", duty="self_delegation")
     near = [each for each in posts if divisions.covers(each.division, scope.division)]
     return min(near or posts, key=lambda each: each.number).unit, person.id
@@ -183,6 +189,15 @@ def _must_seat(unit: Unit, role: str, scene: Scene) -> None:
 
 def _live(person: str, scene: Scene) -> list[Post]:
     return [each for each in scene.rows.posts.get(person, ()) if each.live(scene.at)]
+
+
+def _not_lent(by: Post, scope: Scope, scene: Scene) -> Iterable[Misfit]:
+    """What a deputy may not hand on, because it was not lent to him."""
+    beyond = sorted(each for each in scope.operations if not by.lends(each, by.division, scene.law.divisions))
+    if beyond:
+        yield Misfit("operations", sorted(by.operations or ()), beyond)
+    if by.deputy_for is not None and not by.covers(scope.division, scene.law.divisions):
+        yield Misfit("division", by.division, scope.division)
 
 
 def _strangers(wanted: Wanted, scope: Scope, scene: Scene) -> Iterable[Misfit]:

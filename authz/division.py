@@ -19,7 +19,6 @@ _RANK: Final = {level: rank for rank, level in enumerate(LEVELS.values())}
 _CODE: Final = re.compile(r"[0-9]{2}(?:[0-9]{2}(?:[0-9]{2}(?:[0-9]{3}(?:[0-9]{3})?)?)?)?")
 _NOBODY: Final[frozenset[str]] = frozenset()
 _COLUMNS: Final = ("code", "name", "level", "parent_code", "code12")
-_CHANGES: Final = ("as_of_from", "as_of_to", "level", "change", "old_code", "old_name", "new_code", "new_name")
 
 
 def check_code(text: str) -> str:
@@ -31,18 +30,23 @@ def check_code(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """One division of one edition. `parent` is None for the root."""
+    """One division of one edition. `parent` is None for the root.
+
+    `since` is the edition from which the code has stood with this identity (name, parent, and nobody else's people);
+    empty for as long as anybody knows.
+    """
 
     code: str
     name: str
     level: str
     parent: str | None
+    since: str = ""
 
 
 class Divisions:
     """One edition of the division tree, immutable, with every ancestor set computed once."""
 
-    __slots__ = ("_above", "_below", "_children", "_paths", "_rows", "edition")
+    __slots__ = ("_above", "_below", "_children", "_newest", "_paths", "_rows", "edition")
 
     edition: str
     _rows: dict[str, Division]
@@ -50,6 +54,7 @@ class Divisions:
     _above: dict[str, frozenset[str]]
     _children: dict[str, tuple[Division, ...]]
     _below: dict[str, frozenset[str]]
+    _newest: dict[str, str]
 
     def __init__(self, edition: str, rows: Iterable[Division]) -> None:
         known: dict[str, Division] = {}
@@ -61,12 +66,14 @@ class Divisions:
         paths = _walk(known)
         children: dict[str, list[Division]] = {code: [] for code in known}
         below: dict[str, set[str]] = {code: set() for code in known}
+        newest = dict.fromkeys(known, "")
         for code in sorted(known):
             parent = known[code].parent
             if parent is not None:
                 children[parent].append(known[code])
             for outer in paths[code]:
                 below[outer].add(code)
+                newest[outer] = max(newest[outer], known[code].since)
         give = object.__setattr__
         give(self, "edition", edition)
         give(self, "_rows", {code: known[code] for code in sorted(known)})
@@ -74,6 +81,7 @@ class Divisions:
         give(self, "_above", {code: frozenset(path) for code, path in paths.items()})
         give(self, "_children", {code: tuple(found) for code, found in children.items()})
         give(self, "_below", {code: frozenset(found) for code, found in below.items()})
+        give(self, "_newest", newest)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("an edition of the divisions never changes")
@@ -124,67 +132,25 @@ class Divisions:
         self.get(code)
         return self._below[code]
 
+    def newest(self, code: str) -> str:
+        """The last edition that changed who the division or anything inside it is."""
+        self.get(code)
+        return self._newest[code]
+
+    def newest_between(self, outer: str, inner: str) -> str:
+        """The last edition that changed a division on the way from `outer`, itself included, down to `inner`."""
+        path = self.path(inner)
+        return max(self._rows[code].since for code in path[path.index(outer) :])
+
     def county(self, code: str) -> str | None:
         """The county the division lies in or is; None for a city or region, which lie in no county."""
         return next((outer for outer in self.path(code) if self._rows[outer].level == "county"), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """The names a code has had, edition by edition: an abolished code is told apart from a wrong one (G11, G14).
-
-    `names` holds (edition, name) pairs in order; an edition without the code is absent. `successors` holds what took
-    over a recoded division.
-    """
-
-    editions: tuple[str, ...]
-    names: Mapping[str, tuple[tuple[str, str], ...]]
-    successors: Mapping[str, tuple[str, ...]]
-
-    def known_once(self, code: str) -> bool:
-        """Whether any loaded edition had the code."""
-        return code in self.names
-
-    def name_in(self, code: str, edition: str) -> str | None:
-        """What the code was called in an edition, or None if it did not exist then."""
-        return dict(self.names.get(code, ())).get(edition)
 
 
 def parse_divisions(edition: str, file: str, data: bytes) -> Divisions:
     """The divisions of a CSV file; `code12` is a padded form for print and takes no part."""
     lines = table.rows(file, data, _COLUMNS)
     return Divisions(edition, [Division(f[0], f[1], f[2], f[3] or None) for f in (line.fields for line in lines)])
-
-
-def parse_lineage(file: str, history: bytes, changes_file: str, changes: bytes) -> Lineage:
-    """The lineage out of the history table (one column per edition) and the list of changes."""
-    head, *body = table.lines(file, history) or (table.Line(1, ()),)
-    if head.fields[:2] != ("code", "level"):
-        table.bad(file, head.number, "表头应以 code,level 开头", "unexpected header")
-    editions = head.fields[2:]
-    names: dict[str, tuple[tuple[str, str], ...]] = {}
-    for line in body:
-        code, _, *given = line.fields
-        if len(given) != len(editions) or code in names or _CODE.fullmatch(code) is None:
-            table.bad(file, line.number, "列数不符、代码重复或代码不规范", "wrong arity, repeated code or bad code")
-        names[code] = tuple((edition, name) for edition, name in zip(editions, given, strict=True) if name)
-    successors: dict[str, tuple[str, ...]] = {}
-    for line in table.rows(changes_file, changes, _CHANGES):
-        _, _, _, change, old, _, new, _ = line.fields
-        if change == "recoded_same_name":
-            successors[old] = (*successors.get(old, ()), new)
-    return Lineage(editions, MappingProxyType(names), MappingProxyType(successors))
-
-
-TREE, HISTORY, CHANGES = "ningxia.csv", "ningxia_history.csv", "ningxia_changes_2019_2023.csv"
-"""The files of an edition: the tree, the names of every edition so far, and what became what."""
-
-
-def parse_bundle(edition: str, files: Mapping[str, bytes]) -> tuple[Divisions, Lineage]:
-    """The tree and the lineage of an edition out of its files."""
-    for name in {*files} ^ {TREE, HISTORY, CHANGES}:
-        table.bad(name, 1, "区划文件缺少或多余", "missing or unexpected file of divisions")
-    return parse_divisions(edition, TREE, files[TREE]), parse_lineage(HISTORY, files[HISTORY], CHANGES, files[CHANGES])
 
 
 def _check_row(number: int, row: Division) -> None:

@@ -1,46 +1,89 @@
 """Separation of duty: which hands may not be the same hand (三员分设, 经办与签发分离, 采集与核实分离).
 
-Hands are natural persons, never accounts: two accounts of one human being are one key. `block` refuses, `extra` asks
-for a second person, `trim` leaves the holding out of account, `record` lets it pass and makes it visible.
+Hands are natural persons, never accounts: two accounts of one human being are one key, and whoever stands in for
+somebody acts with two pairs of hands. Of an account without an identity number nobody can tell whose it is; a duty
+that cannot be shown to be kept counts as broken.
+
+block   refuses
+trim    leaves the holding that clashes out of account, as if it were not held; of two roles, the one on the right
+extra   asks for a second person's approval beforehand
+record  lets pass, and makes it visible
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, NoReturn
 
 from authz import refusal
 from authz.policy import Duty, PolicySet
+
+if TYPE_CHECKING:  # a post is appointed under the duties, so the things themselves lie to the left of this room
+    from authz.post import Post
+    from authz.rows import Rows
+
+UNKNOWN = "p-"
+"""How the key of an account begins whose identity number is not on record: it is the account's own id."""
+
+
+def actors(post: Post) -> tuple[str, ...]:
+    """The accounts an act in this post counts for: who acts, and whom he stands in for."""
+    return (post.person,) if post.principal is None else (post.person, post.principal.person)
+
+
+def hands(rows: Rows, post: Post) -> frozenset[str]:
+    """The natural persons whose hands an act in this post counts as."""
+    return frozenset(rows.people[each].natural for each in actors(post))
+
+
+def known(natural: str) -> bool:
+    """Whether it is on record which human being this is."""
+    return not natural.startswith(UNKNOWN)
 
 
 def overlap(policy: PolicySet, code: str, *persons: str | None) -> Duty | None:
     """The duty, if two of the persons are one; None stands for "nobody yet". An unknown code is a bug."""
     duty = policy.duties[code]
-    known = [person for person in persons if person is not None]
-    if "" in known:
+    found = [person for person in persons if person is not None]
+    if "" in found:
         raise ValueError("a natural person has a key")
-    return duty if len(set(known)) < len(known) else None
+    return duty if len(set(found)) < len(found) else None
 
 
 def separated(policy: PolicySet, code: str, *persons: str | None) -> None:
     """Refuse if a blocking duty would fall together in one person."""
-    _refuse(overlap(policy, code, *persons))
+    found = overlap(policy, code, *persons)
+    if found is not None and found.strength == "block":
+        refuse(found)
 
 
-def acted(policy: PolicySet, kind: str, history: Iterable[tuple[str, str]], act: str, person: str) -> tuple[Duty, ...]:
-    """The duties of a kind that come together if `person` now does `act` on a thing with this (act, person) history.
+def acted(
+    policy: PolicySet, kind: str, history: Iterable[tuple[str, str]], act: str, *persons: str
+) -> tuple[Duty, ...]:
+    """The duties of a kind that come together if these hands now do `act` on a thing with this (act, person) history.
 
     For `request` and `policy` acts are written `request.sign`; for `record` they are operations on one household, cell
-    and quarter. Who already did the one side may not do the other, in whichever order.
+    and quarter; for `household` the history names its members. Who already did the one side may not do the other, in
+    whichever order. Where either side is a human being nobody knows, it is not shown that there are two.
     """
-    mine = {done for done, who in history if who == person}
-    return tuple(duty for duty in policy.duties.values() if duty.kind == kind and _joins(duty, act, mine))
+    done = tuple(history)
+    mine = {each for each, who in done if who in persons}
+    doubtful = {each for each, who in done if not (known(who) and all(map(known, persons)))}
+    return tuple(
+        duty for duty in policy.duties.values() if duty.kind == kind and _joins(duty, act, mine | doubtful)
+    )  # fmt: skip
 
 
-def apart(policy: PolicySet, kind: str, history: Iterable[tuple[str, str]], act: str, person: str) -> tuple[Duty, ...]:
+def apart(
+    policy: PolicySet, kind: str, history: Iterable[tuple[str, str]], act: str, *persons: str
+) -> tuple[Duty, ...]:
     """Refuse on the first blocking duty of `acted`; return the others, which the caller has to heed."""
-    found = acted(policy, kind, history, act, person)
+    done = tuple(history)
+    found = acted(policy, kind, done, act, *persons)
+    mine = {each for each, who in done if who in persons}
     for duty in found:
-        _refuse(duty)
+        if duty.strength == "block":
+            refuse(duty, unknown=not _joins(duty, act, mine))
     return found
 
 
@@ -54,14 +97,18 @@ def roles_apart(policy: PolicySet, held: Iterable[str], role: str) -> tuple[Duty
     """Refuse a role that a blocking duty keeps away from the roles already held; return the softer ones."""
     found = roles_clash(policy, held, role)
     for duty in found:
-        _refuse(duty)
+        if duty.strength == "block":
+            refuse(duty)
     return found
+
+
+def refuse(duty: Duty, *, unknown: bool = False) -> NoReturn:
+    """Say no, and what to do: another person, or first the identity number without which nobody is another person."""
+    if unknown:
+        told = f"{duty.zh}；双方有人没有登记身份证件号码，无法确认是两个人，请先登记身份证件号码再办理"
+        raise refusal.DutyConflict(told, missing="identity", duty=duty.code)
+    raise refusal.DutyConflict(f"{duty.zh}，请改由其他同志办理", missing="duty", duty=duty.code)
 
 
 def _joins(duty: Duty, new: str, mine: set[str]) -> bool:
     return bool((new in duty.left and mine & duty.right) or (new in duty.right and mine & duty.left))
-
-
-def _refuse(duty: Duty | None) -> None:
-    if duty is not None and duty.strength == "block":
-        raise refusal.DutyConflict(f"{duty.zh}，请改由其他同志办理", missing="duty", duty=duty.code)

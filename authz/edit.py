@@ -8,18 +8,24 @@ commitments. `risk_elimination` of lifted-out households does not exist (S12).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from authz import duty, household, refusal
-from authz.decision import Permit, Scene, Wish, decide, sensible
+from authz import caution, clash, duty, edition, household, refusal, remit
+from authz.approval import ApprovalUsed
+from authz.caution import HighRiskNoted
+from authz.clash import Deed
+from authz.decision import Permit, Scene, Wish, sensible
 from authz.fact import Change, Fact, Once, Where, instant
 from authz.household import Household, bind
 from authz.post import Post
 from authz.refusal import Denied
-from authz.register import Rows
+from authz.register import Reads, Rows
 
+LEAD = "县级乡村振兴机构"
+"""Who answers for what no department does (S04)."""
 RESPONSIBLE = ("collected_by", "provided_by", "verified_by", "monitored_by")
 
 
@@ -94,42 +100,75 @@ class Edit:
     def wish(self) -> Wish:
         return Wish(self.operation, self.cell, self.division, self.data_year, self.household)
 
+    @property
+    def reads(self) -> Reads:
+        """What it is judged on, beside the caller's own."""
+        people = {person for person in self.named.values() if person is not None}
+        mine, none = frozenset((self.household,)), frozenset[str]()
+        everyday = self.operation in clash.COLLECTING
+        # Whoever collects is not compared with other collectors, and no row asks an approval of him.
+        checks = none if everyday or self.operation in clash.READING else mine
+        return Reads(persons=frozenset(people), households=mine, collected=checks, checked=mine, approved=checks)
+
 
 def permit(edit: Edit, scene: Scene) -> EditPermitted:
     """The fact that this edit is permitted, or the refusal that names the first thing missing."""
+    return performed(edit, scene)[0]
+
+
+def performed(edit: Edit, scene: Scene) -> tuple[EditPermitted, *tuple[Fact, ...]]:
+    """`permit` with what the duties took beside it: an approval used up, a note."""
     if scene.post is None or scene.person is None:
         raise refusal.NotEmployed(missing="post")
     sensible(scene, edit.wish)
-    _fields_exist(edit, scene)
-    place = scene.law.divisions.get(edit.division)
+    fields_exist(edit, scene)
     if edit.occurred_at is not None and edit.occurred_at > scene.at:
         raise refusal.Misshapen(pointers=[{"pointer": "/occurred_at", "message": "发生时间不能晚于当前时间"}])
-    permitted = decide(scene, scene.post, edit.wish)
-    known = scene.rows.households.get(edit.household)
+    permitted = _decided(edit, scene, scene.post)
+    fields_owned(edit, scene.post, scene)
+    place = scene.law.divisions.get(edit.division)
+    known = edition.settled(scene.rows.households.get(edit.household), scene.law)
     household.check(known, edit.division, edit.cell, place.level, edit.operation)
-    answerable = _responsible(edit, scene)
-    _must_be_other_hands(edit, answerable, scene)
-    return _fact(edit, permitted, answerable, scene, known)
+    posts = _responsible(edit, scene)
+    actor = posts.get(_ACTOR.get(edit.operation, "")) or scene.post
+    if actor is not scene.post:
+        fields_owned(edit, actor, scene)
+    heeded = clash.heed(_deed(edit), actor, scene, permitted)
+    beside: tuple[Fact, ...] = (*heeded, *_noted(edit, scene))
+    return (_fact(edit, permitted, posts, scene, known), *beside)
 
 
-CHECKING = ("verify", "review")
-"""Operations that are worth something only in other hands than those that collected (S09, S46)."""
+def _decided(edit: Edit, scene: Scene, post: Post) -> Permit:
+    """The permit. A place that is no more, and on which no grant waits, is a wrong code and not a matter of authority."""
+    try:
+        return clash.decided(scene, post, edit.wish)
+    except (refusal.OutsideDivision, refusal.NoGrant):
+        told = edition.closed(edit.division, scene.law)
+        if told is None:
+            raise
+        raise refusal.BadDivisionCode(pointers=[{"pointer": "/division", "message": told}]) from None
 
 
-def _must_be_other_hands(edit: Edit, answerable: dict[str, Any], scene: Scene) -> None:
-    """Refuse whoever checks what he collected himself, under whatever account. A quarter that is not said is any."""
-    if edit.operation not in CHECKING or scene.person is None:
-        return
-    checker = answerable["verified_by"] if edit.operation == "verify" else None
-    mine = scene.rows.people[checker].natural if checker else scene.person.natural
-    history = [
-        ("collect", natural) for cell, year, quarter, natural in scene.rows.hands.get(edit.household, ())
-        if (cell, year) == (edit.cell, edit.data_year) and (None in (quarter, edit.quarter) or quarter == edit.quarter)
-    ]  # fmt: skip
-    duty.apart(scene.law.policy, "record", history, edit.operation, mine)
+def _noted(edit: Edit, scene: Scene) -> Iterator[HighRiskNoted]:
+    words = scene.law.policy.catalogue
+    fields = (change[0] for change in edit.changes_made)
+    assert scene.post is not None
+    for code in caution.called_for(words.cautions, words.cells[edit.cell].module, edit.operation, fields):
+        yield HighRiskNoted(
+            caution=code, household=edit.household, division=edit.division, cell=edit.cell, operation=edit.operation,
+            person_id=scene.post.person,
+        )  # fmt: skip
 
 
-def _fields_exist(edit: Edit, scene: Scene) -> None:
+_ACTOR = {"collect": "collected_by", "update": "collected_by", "verify": "verified_by"}
+"""Whose hands an operation is, where the caller may write it down for another person."""
+
+
+def _deed(edit: Edit | EditPermitted) -> Deed:
+    return Deed(edit.household, edit.division, edit.cell, edit.operation, edit.data_year, edit.quarter)
+
+
+def fields_exist(edit: Edit, scene: Scene) -> None:
     known = scene.law.policy.catalogue.cells[edit.cell].fields
     unknown = [place for place, change in enumerate(edit.changes_made) if change[0] not in known]
     if unknown:
@@ -139,12 +178,33 @@ def _fields_exist(edit: Edit, scene: Scene) -> None:
         )
 
 
+def fields_owned(edit: Edit, post: Post, scene: Scene) -> None:
+    """Refuse, as a whole, an edit that touches a field which is not the department's own. `post` is the caller's, or
+    that of whoever collected or verified for him: nobody writes through another hand what he may not write himself."""
+    words = scene.law.policy.catalogue
+    if not words.remits.bounds(post.role):
+        return
+    kind, module = remit.kind(post.unit), words.cells[edit.cell].module
+    names = dict.fromkeys(str(change[0]) for change in edit.changes_made)
+    beyond = [name for name in names if not words.remits.has(kind, module, name)]
+    if not beyond:
+        return
+    told, who = [], list[dict[str, Any]]()
+    for name in beyond:
+        owners = words.remits.owners(module, name)
+        bodies = "、".join(words.unit_kinds[each].zh for each in owners) or LEAD
+        told.append(f"“{words.cells[edit.cell].fields[name].zh}”由{bodies}负责")
+        who.append({"field": name, "unit_kinds": [*owners, "lead"]})
+    detail = f"{'；'.join(told)}。请只填写本部门负责的指标，其余转请负责单位或{LEAD}办理"
+    raise refusal.OutsideField(detail, missing="field", fields=beyond, who_can_write=who)
+
+
 _OWN = {"collected_by": ("collect", "update"), "verified_by": ("verify",)}
 """The operations whose permit is also that of the caller's own responsibility; for another one he needs its own grant."""
 
 
-def _responsible(edit: Edit, scene: Scene) -> dict[str, Any]:
-    """Person and post of each of the four; NotResponsible if one had no post or grant when it occurred."""
+def _responsible(edit: Edit, scene: Scene) -> dict[str, Post | None]:
+    """The post of each of the four; NotResponsible if one had no post or grant when it occurred."""
     named = dict(edit.named)
     assert scene.post is not None
     if edit.operation in ("collect", "update") and named.get("collected_by") is None:
@@ -152,17 +212,17 @@ def _responsible(edit: Edit, scene: Scene) -> dict[str, Any]:
     if edit.operation == "verify" and named.get("verified_by") is None:
         named["verified_by"] = scene.post.person
     at = edit.occurred_at or scene.at
-    found: dict[str, Any] = {}
+    found: dict[str, Post | None] = {}
     for role in RESPONSIBLE:
         person = named.get(role)
-        found[role] = person
         if person == scene.post.person and edit.operation in _OWN.get(role, (edit.operation,)):
-            post: Post | None = scene.post
+            found[role] = scene.post
         else:
-            post = None if person is None else _post(edit, role, person, scene, at)
-        found[role.replace("_by", "_post")] = post.number if post else None
-    pair = [person for person in (named.get("collected_by"), named.get("verified_by")) if person is not None]
-    duty.separated(scene.law.policy, "collector_verifier", *(scene.rows.people[each].natural for each in pair))
+            found[role] = None if person is None else _post(edit, role, person, scene, at)
+    collector, verifier = found["collected_by"], found["verified_by"]
+    if collector is not None and verifier is not None:
+        done = [("collect", each) for each in duty.hands(scene.rows, collector)]
+        duty.apart(scene.law.policy, "record", done, "verify", *duty.hands(scene.rows, verifier))
     return found
 
 
@@ -181,7 +241,7 @@ def _post(edit: Edit, role: str, person: str, scene: Scene, at: datetime) -> Pos
     wish = Wish(operation, edit.cell, edit.division, edit.data_year, edit.household)
     for each in live:
         try:
-            decide(scene, each, wish, at)
+            clash.decided(scene, each, wish, at)
         except Denied:
             continue
         return each
@@ -191,9 +251,11 @@ def _post(edit: Edit, role: str, person: str, scene: Scene, at: datetime) -> Pos
 
 
 def _fact(
-    edit: Edit, permitted: Permit, answerable: dict[str, Any], scene: Scene, known: Household | None
+    edit: Edit, permitted: Permit, posts: dict[str, Post | None], scene: Scene, known: Household | None
 ) -> EditPermitted:
     links = permitted.chain
+    answerable: dict[str, Any] = {role: post.person if post else None for role, post in posts.items()}
+    answerable |= {role.replace("_by", "_post"): post.number if post else None for role, post in posts.items()}
     writes = edit.operation not in ("query", "export")
     return EditPermitted(
         household=edit.household, member=edit.member, division=edit.division, cell=edit.cell, operation=edit.operation,
@@ -211,14 +273,20 @@ def _fact(
     )  # fmt: skip
 
 
-def note(rows: Rows, fact: EditPermitted) -> None:
-    """Carry a permitted edit into rows that later edits of the same stretch are judged on."""
+def note(rows: Rows, fact: Fact, by: str) -> None:
+    """Carry what an edit by this person left behind into rows that later edits of the same stretch are judged on."""
+    if isinstance(fact, ApprovalUsed):
+        clash.use(rows, fact)
+    if not isinstance(fact, EditPermitted):
+        return
     if fact.bound:
         token = fact.household
         rows.households[token] = Household(token, fact.division, household.population(fact.cell))
-    if fact.operation in ("collect", "update") and fact.collected_by in rows.people:
-        hand = (fact.cell, fact.data_year, fact.quarter, rows.people[fact.collected_by].natural)
-        rows.hands.setdefault(fact.household, set()).add(hand)
+    role = _ACTOR.get(fact.operation)
+    post = rows.post.get(getattr(fact, role.replace("_by", "_post"))) if role else None
+    person = rows.people.get(getattr(fact, role) if role else by)
+    hands = duty.hands(rows, post) if post else {person.natural} if person else set[str]()
+    clash.note(rows, _deed(fact), hands)
     for number in fact.counted:
         if (number, fact.household) not in rows.seen:
             rows.seen.add((number, fact.household))

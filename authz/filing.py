@@ -156,6 +156,7 @@ def _checked(text: Text, county: str, scene: Scene) -> DocumentNumber:
         divisions.get(line["division"])
         asked = scope.of(line)
         scope.check(words, line["cells"], line["operations"], asked.valid_from, asked.valid_until, f"/lines/{place}")
+        scope.fits_ground(words, text.ground, line["operations"], f"/lines/{place}")
         if not divisions.covers(county, line["division"]):
             _refuse(f"lines/{place}/division", "申请的区划应在本县（市、区）范围内")
     return number

@@ -7,9 +7,10 @@ neighbour's household by claiming it lived in the cadre's own village.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from authz import duty
 from authz.division import Divisions
 from authz.fact import Amend, Change, Fact, Put, Where
 from authz.refusal import AlreadyRegistered, DutyConflict, Unacceptable, WrongHousehold, WrongState
@@ -145,15 +146,18 @@ def consents(known: Household, left: bool, to: bool) -> tuple[str, ...]:
     return (known.division,) if to else (known.division, known.moving_to)
 
 
-def accept_move(known: Household, asker: str | None, receiver: str) -> HouseholdMoved:
-    """The receiving side takes the household over; `asker` and `receiver` are natural persons and must be two."""
+def accept_move(known: Household, asker: str | None, hands: Collection[str]) -> HouseholdMoved:
+    """The receiving side takes the household over; `asker` is a natural person and none of the receiving hands."""
     if known.moving_to is None:
         raise WrongState("该户没有待接收的迁移")
-    must_be_two(asker, receiver)
+    must_be_two(asker, hands)
     return HouseholdMoved(household=known.token, division=known.moving_to, left=known.division)
 
 
-def must_be_two(asker: str | None, receiver: str) -> None:
-    """Refuse whoever, under whatever account, asked for the move himself."""
-    if asker is None or asker == receiver:
+def must_be_two(asker: str | None, hands: Collection[str]) -> None:
+    """Refuse whoever, under whatever account or for whomever he stands in, asked for the move himself."""
+    if asker is None or asker in hands:
         raise DutyConflict("迁移的申请人不得自己接收，请由另一方的同志办理", missing="duty")
+    if not all(map(duty.known, (asker, *hands))):
+        told = "申请迁移与接收的人须为两个人，双方有人没有登记身份证件号码，请先登记身份证件号码再办理"
+        raise DutyConflict(told, missing="identity")

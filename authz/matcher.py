@@ -2,6 +2,9 @@
 
 With role, act, object and row known, everything about words is true or false; what is left are the three questions
 about the holding (does it contain the act, does it reach the place, is it live), asked at the moment of the check.
+
+A set without grants may declare finite attributes (`r.subject.role`); one is compared with one of its values and with
+nothing else, and asked at the moment of the check as well. Where none are declared, the matcher can name none.
 """
 
 from __future__ import annotations
@@ -24,11 +27,16 @@ QUESTIONS: Final = MappingProxyType({
 })  # fmt: skip
 _TERMS: Final = frozenset({*AXES, "p_role", "p_act", "p_object"})
 
-# ("and" | "or", *parts), ("not", part), ("same", term, term), ("link", "g" | "g2", inner, outer), ("ask", question)
+# ("and" | "or", *parts), ("not", part), ("same", term, term), ("link", "g" | "g2", inner, outer), ("ask", question),
+# ("trait", attribute, value)
 Node = tuple[Any, ...]
 # What is left of a node: known, or a Node of nothing but questions.
 Left = bool | Node
 Groups = Mapping[str, frozenset[str]]
+Traits = Mapping[str, str]
+"""The values of attributes (`subject.role`) in one question."""
+Attributes = Mapping[str, tuple[str, ...]]
+"""The attributes a set declares, each with all its values."""
 
 
 class Holding(Protocol):
@@ -47,7 +55,7 @@ class Holding(Protocol):
         """Whether it is in force at the instant."""
 
 
-Test = Callable[[Holding, str, str, str, datetime, Divisions], bool]
+Test = Callable[[Holding, str, str, str, datetime, Divisions, Traits], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +70,18 @@ class Matcher:
         return _left(self.node, {**words, **self.constants}, groups)
 
 
-def parse(value: str) -> Matcher:
+def parse(value: str, attributes: Attributes = MappingProxyType({})) -> Matcher:
     """The matcher out of the value in Casbin's parsed model; ValueError on any construct that is not listed here."""
     text = re.sub(r"!(?!=)", " not ", value.replace("&&", " and ").replace("||", " or ")).strip()
     try:
         tree = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError("model.conf: the matcher cannot be read") from error
     constants: dict[str, str] = {}
-    return Matcher(_admit(tree, constants), MappingProxyType(constants))
+    return Matcher(
+        _admit(tree, constants, {f"r_{name}": values for name, values in attributes.items()}),
+        MappingProxyType(constants),
+    )
 
 
 def truth(left: Left, answers: Mapping[str, bool]) -> bool:
@@ -80,6 +91,8 @@ def truth(left: Left, answers: Mapping[str, bool]) -> bool:
     kind, *parts = left
     if kind == "ask":
         return answers[parts[0]]
+    if kind == "trait":
+        return answers.get(f"{parts[0]} == {parts[1]}", False)
     if kind == "not":
         return not truth(parts[0], answers)
     return (all if kind == "and" else any)(truth(part, answers) for part in parts)
@@ -88,10 +101,10 @@ def truth(left: Left, answers: Mapping[str, bool]) -> bool:
 def test(left: Left) -> Test:
     """A function that asks a holding what is left."""
     if isinstance(left, bool):
-        return lambda holding, act, object, division, at, divisions: left
+        return lambda *asked: left
     kind, *parts = left
-    if kind == "ask":
-        return _ASK[parts[0]]
+    if kind in ("ask", "trait"):
+        return _ASK[parts[0]] if kind == "ask" else lambda *asked: asked[-1].get(parts[0]) == parts[1]
     tests = tuple(test(part) for part in parts)
     if kind == "not":
         return lambda *asked: not tests[0](*asked)
@@ -102,20 +115,30 @@ def test(left: Left) -> Test:
     return lambda *asked: all(each(*asked) for each in tests)
 
 
-def _admit(node: ast.expr, constants: dict[str, str]) -> Node:
+def _admit(node: ast.expr, constants: dict[str, str], attributes: Attributes) -> Node:
     match node:
         case ast.BoolOp(op=op, values=parts):
-            return ("and" if isinstance(op, ast.And) else "or", *(_admit(part, constants) for part in parts))
+            return (
+                "and" if isinstance(op, ast.And) else "or",
+                *(_admit(part, constants, attributes) for part in parts),
+            )
         case ast.UnaryOp(op=ast.Not(), operand=part):
-            return ("not", _admit(part, constants))
+            return ("not", _admit(part, constants, attributes))
         case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() as op], comparators=[right]):
-            same = ("same", _term(left, constants), _term(right, constants))
+            same = _trait(left, right, attributes) or ("same", _term(left, constants), _term(right, constants))
             return same if isinstance(op, ast.Eq) else ("not", same)
         case ast.Call(func=ast.Name(id="g" | "g2" as name), args=[inner, outer], keywords=[]):
             return ("link", name, _term(inner, constants), _term(outer, constants))
         case ast.Call() if ast.unparse(node) in QUESTIONS:
             return ("ask", QUESTIONS[ast.unparse(node)])
     raise ValueError("model.conf: the matcher holds a construct that is not admitted")
+
+
+def _trait(left: ast.expr, right: ast.expr, attributes: Attributes) -> Node | None:
+    """A declared attribute beside one of its values; with anything else it is refused as every unknown term is."""
+    name = ast.unparse(left)
+    known = isinstance(right, ast.Constant) and right.value in attributes.get(name, ())
+    return ("trait", name.removeprefix("r_"), right.value) if known and isinstance(right, ast.Constant) else None
 
 
 def _term(node: ast.expr, constants: dict[str, str]) -> str:
@@ -138,7 +161,7 @@ def _left(node: Node, words: Mapping[str, str], groups: Mapping[str, Groups]) ->
     if kind == "not":
         part = _left(node[1], words, groups)
         return not part if isinstance(part, bool) else ("not", part)
-    return node if kind == "ask" else _joined(node, words, groups)
+    return node if kind in ("ask", "trait") else _joined(node, words, groups)
 
 
 def _joined(node: Node, words: Mapping[str, str], groups: Mapping[str, Groups]) -> Left:
@@ -155,12 +178,14 @@ def _joined(node: Node, words: Mapping[str, str], groups: Mapping[str, Groups]) 
     return still_open[0] if len(still_open) == 1 else (node[0], *still_open)
 
 
-def _all_three(holding: Holding, act: str, object: str, division: str, at: datetime, divisions: Divisions) -> bool:
+def _all_three(
+    holding: Holding, act: str, object: str, division: str, at: datetime, divisions: Divisions, traits: Traits
+) -> bool:
     return holding.includes(act, object) and holding.covers(division, divisions) and holding.live(at)
 
 
 _ASK: Final[Mapping[str, Test]] = MappingProxyType({
-    "includes": lambda holding, act, object, division, at, divisions: holding.includes(act, object),
-    "covers": lambda holding, act, object, division, at, divisions: holding.covers(division, divisions),
-    "live": lambda holding, act, object, division, at, divisions: holding.live(at),
+    "includes": lambda holding, act, object, division, at, divisions, traits: holding.includes(act, object),
+    "covers": lambda holding, act, object, division, at, divisions, traits: holding.covers(division, divisions),
+    "live": lambda holding, act, object, division, at, divisions, traits: holding.live(at),
 })  # fmt: skip

@@ -19,15 +19,18 @@ from casbin.effect.effector import Effector
 
 from authz import matcher
 from authz.division import Divisions
-from authz.matcher import Holding, Left, Matcher, Test
+from authz.matcher import Holding, Left, Matcher, Test, Traits
 from authz.policy import PolicySet, RuleRow
 
 __all__ = ["Clause", "Holding", "Rule", "fresh_enforcer"]
 
 _REQUEST: Final = ("r_holding", "r_act", "r_object", "r_division", "r_at")
+_PARTIES: Final = ("r_subject", "r_action", "r_resource")
+"""What a request also holds where attributes are declared."""
 _POLICY: Final = ("p_role", "p_act", "p_object", "p_eft")
 _SECTIONS: Final = {"r": ["r"], "p": ["p"], "g": ["g", "g2"], "e": ["e"], "m": ["m"]}
 _NONSENSE: Final = "\0"
+_NOTHING: Final[Traits] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,9 @@ class Rule:
     @classmethod
     def compile(cls, policy: PolicySet) -> Rule:
         """The rule of a policy set; a model with anything unknown in it is refused with ValueError."""
-        model = _model(policy.model)
+        model = _model(policy)
         _check_effect(model["e"]["e"].value)
-        matching = matcher.parse(model["m"]["m"].value)
+        matching = matcher.parse(model["m"]["m"].value, policy.catalogue.attributes)
         _must_bind_every_axis(matching, policy)
         table = _table(matching, policy)
         kept = {key: found for key, found in table.items() if any(clause.allow for clause in found)}
@@ -61,12 +64,13 @@ class Rule:
         return cls(policy.digest, MappingProxyType(kept))
 
     def permits(
-        self, holding: Holding, act: str, object: str, division: str, at: datetime, divisions: Divisions
-    ) -> str | None:
+        self, holding: Holding, act: str, object: str, division: str, at: datetime, divisions: Divisions,
+        traits: Traits = _NOTHING,
+    ) -> str | None:  # fmt: skip
         """The id of the row that decides for yes (`roles.csv:17`), or None for no: a deny outweighs every allow."""
         decisive: str | None = None
         for clause in self.clauses.get((holding.role, act, object), ()):
-            if clause.test(holding, act, object, division, at, divisions):
+            if clause.test(holding, act, object, division, at, divisions, traits):
                 if clause.deny:
                     return None
                 decisive = decisive or clause.allow
@@ -80,7 +84,7 @@ class Rule:
 
 def fresh_enforcer(policy: PolicySet, divisions: Divisions) -> casbin.Enforcer:
     """A real Casbin enforcer on the same model and rows: the second opinion of the tests, never asked in service."""
-    enforcer = casbin.Enforcer(_model(policy.model))
+    enforcer = casbin.Enforcer(_model(policy))
     enforcer.add_function("includes", lambda holding, act, object: holding.includes(act, object))
     enforcer.add_function("covers", lambda holding, division: holding.covers(division, divisions))
     enforcer.add_function("live", lambda holding, at: holding.live(at))
@@ -93,16 +97,17 @@ def fresh_enforcer(policy: PolicySet, divisions: Divisions) -> casbin.Enforcer:
     return enforcer
 
 
-def _model(text: str) -> Any:
+def _model(policy: PolicySet) -> Any:
     """Casbin's own parsed model, with exactly the definitions this service knows."""
+    asked = _REQUEST + _PARTIES if policy.catalogue.attributes else _REQUEST
     model = casbin.Model()
     try:
-        model.load_model_from_text(text)
+        model.load_model_from_text(policy.model)
     except Exception as error:
         raise ValueError("model.conf: not a model") from error
     if {section: list(found) for section, found in model.items()} != _SECTIONS:
         raise ValueError("model.conf: must define r, p, g, g2, e and m, each once, and nothing else")
-    if tuple(model["r"]["r"].tokens) != _REQUEST or tuple(model["p"]["p"].tokens) != _POLICY:
+    if tuple(model["r"]["r"].tokens) != asked or tuple(model["p"]["p"].tokens) != _POLICY:
         raise ValueError("model.conf: unexpected request or policy definition")
     if any(model["g"][key].value.replace(" ", "") != "_,_" for key in ("g", "g2")):
         raise ValueError("model.conf: g and g2 take two names")

@@ -20,9 +20,10 @@ EFFECTS: Final = ("allow", "deny")
 STRENGTHS: Final = ("block", "trim", "extra", "record")
 DUTY_KINDS: Final = ("roles", "request", "record", "household", "pair", "policy", "grant")
 MOST_DEPTH: Final = 6
+MOST_RULES, MOST_ACTS, MOST_WORDS = 600, 150, 60
+"""The rule is compiled by every process; beyond this that would keep everybody waiting."""
 _ROLES, _DUTIES, _HANDLING, _MODEL, _WORDS = "roles.csv", "duties.csv", "handling.toml", "model.conf", FILES[1]
 _ARITY: Final = {"p": 5, "g": 3, "g2": 3}
-_BASIS: Final = re.compile(r"S[0-5][0-9]|M[0-9]{1,2}|local|GB/T [0-9]+-[0-9]{4}|(?:PIPL|Cybersecurity Law) [0-9]+")
 _WORD: Final = re.compile(r"[\u4e00-\u9fff·]{2,20}")
 _DOCUMENTS: Final = frozenset({"QINGSHI", "HAN", "PIFU", "FUHAN"})
 _PARTS: Final = frozenset({"member", "primary", "deputy", "holder"})
@@ -138,6 +139,9 @@ def parse(files: Mapping[str, bytes]) -> PolicySet:
     rows, links = _rules(files[_ROLES])
     roles = _closure({*words.roles, *words.role_groups}, links["g"])
     objects = _closure({*words.cells, *words.objects, *words.object_groups}, links["g2"])
+    sizes = map(len, (words.roles, words.cells, words.operations, words.objects))
+    if len(rows) > MOST_RULES or sum(map(len, words.acts.values())) > MOST_ACTS or max(sizes) > MOST_WORDS:
+        table.bad(_ROLES, 1, "规则、动作或词汇过多", "too many rules, acts or words")
     _check_rows(rows, words, roles, objects)
     return PolicySet(
         digest=bundle.digest(files),
@@ -244,9 +248,9 @@ def _duties(data: bytes, words: Catalogue) -> Mapping[str, Duty]:
     for line in table.rows(_DUTIES, data, ("code", "kind", "left", "right", "strength", "basis", "zh")):
         code, kind, left, right, strength, basis, zh = line.fields
         duty = Duty(code, kind, frozenset(left.split()), frozenset(right.split()), strength, basis, zh)
-        if code in duties or not code.isidentifier() or not zh:
+        if code in duties or not code.isidentifier() or not zh or len(duties) >= MOST_WORDS:
             table.bad(_DUTIES, line.number, "代码重复、不规范或缺少说明", "repeated or bad code, or no text")
-        if kind not in DUTY_KINDS or strength not in STRENGTHS or _BASIS.fullmatch(basis) is None:
+        if kind not in DUTY_KINDS or strength not in STRENGTHS or table.BASIS.fullmatch(basis) is None:
             table.bad(_DUTIES, line.number, "类别、强度或依据不正确", "unknown kind, strength or basis")
         named = duty.left | duty.right
         known = words.roles.__contains__ if kind == "roles" else lambda word: word in _PARTS or words.names_act(word)
@@ -265,10 +269,13 @@ def _handling(data: bytes) -> Mapping[str, Setting]:
         if not isinstance(row, dict) or not keys <= set(row) <= keys | {"strength", "floor", "ceiling"}:
             table.bad(_HANDLING, number, f"{name} 栏目缺少或多余", f"{name}: missing or unknown key")
         value, strength = row["value"], row.get("strength", "L")
-        if type(value) is not int or not row.get("floor", 0) <= value <= row.get("ceiling", value):
+        limits = (value, row.get("floor", 0), row.get("ceiling", 0))
+        if not all(type(each) is int for each in limits) or not row.get("floor", 0) <= value <= row.get(
+            "ceiling", value
+        ):
             table.bad(_HANDLING, number, f"{name} 数值不在允许范围内", f"{name}: value out of range")
         texts = (row["zh"], row["unit"], row["source"])
-        if not all(isinstance(text, str) and text for text in texts) or _BASIS.fullmatch(row["source"]) is None:
+        if not all(isinstance(text, str) and text for text in texts) or table.BASIS.fullmatch(row["source"]) is None:
             table.bad(_HANDLING, number, f"{name} 缺少名称、单位或依据", f"{name}: no name, unit or source")
         if strength not in ("M", "P", "L") or (strength == "L") != (row["source"] == "local"):
             table.bad(_HANDLING, number, f"{name} 强度与依据不符", f"{name}: strength does not fit the source")
@@ -284,7 +291,7 @@ def _codewords(data: bytes) -> Mapping[str, CodeWord]:
             table.bad(
                 _WORDS, line.number, "机关代字重复或不规范，或单位不正确", "repeated or bad code word, or bad unit"
             )
-        if not (kinds and set(kinds.split()) <= _DOCUMENTS and _BASIS.fullmatch(source)):
+        if not (kinds and set(kinds.split()) <= _DOCUMENTS and table.BASIS.fullmatch(source)):
             table.bad(_WORDS, line.number, "文种或依据不正确", "unknown kind of document or source")
         found[word] = CodeWord(word, unit, frozenset(kinds.split()), source)
     return MappingProxyType(found)

@@ -1,17 +1,9 @@
 """Refusals: every way the service says no, as one tree of values with stable codes.
 
-    Refusal
-    |- Unreadable      bytes that are no message (malformed JSON, bad encoding)       never recorded
-    |- Misshapen       a message of the wrong form (unknown field, bad code)          never recorded
-    |- Unknown         absent, or not yours: one answer for both                      never recorded
-    |- Stranger        we do not know who asks                                        counted, not recorded one by one
-    |- Denied          a known person lacks authority                                 recorded
-    |- Conflict        the thing is not in a state that allows this                   recorded
-    |- Unacceptable    well formed, but a rule forbids it                             recorded
-    |- Stale           the caller looked at an older version                          never recorded
-    |- Unconditional   a change was asked without saying of which version             never recorded
-    |- Throttled       too many questions                                             counted
-    `- Closed          the service cannot record, so it does not allow                never recorded
+    recorded        Denied (a person lacks authority), Conflict (of state), Unacceptable (a rule forbids it)
+    never recorded  Unreadable (no message), Misshapen (of wrong form), Unknown (absent or not yours: one answer), Stale
+                    (an older version was looked at), Unconditional (no version said), Closed (cannot record: refuses)
+    counted         Stranger (we do not know who asks), Throttled (too many questions)
 
 `code` is the class name in snake case and never changes; `title` is Chinese and says what a person should do next.
 A refusal carries no HTTP status: `api/problems.py` is the only map. Bugs are not refusals, they stay exceptions.
@@ -131,6 +123,10 @@ class OutsidePeriod(Denied):
     title = "不在授权的有效期内"
 
 
+class OutsideField(Denied):
+    title = "所填指标不由本部门负责，请转请负责该指标的部门或县级乡村振兴机构办理"
+
+
 class OutsideHouseholds(Denied):
     title = "该户不在授权列明的农户名单内"
 
@@ -165,6 +161,14 @@ class NotEmployed(Denied):
 
 class ScopeNeedsConfirmation(Denied):
     title = "区划已调整，授权范围须经确认后才能继续使用"
+
+
+class ApprovalNeeded(Denied):
+    title = "此项操作须由另一名同志事先批准，请先取得批准再办理"
+
+
+class OutsideDeputyship(Denied):
+    title = "此项操作不在代理的范围内，请由原岗位人员办理，或请任命人调整代理范围"
 
 
 class NotWitnessed(Denied):
@@ -249,6 +253,18 @@ class EmptyInterval(Unacceptable):
 
 class NothingNarrowed(Unacceptable):
     title = "没有任何一项比原授权更窄，请至少缩小一项后再提交"
+
+
+class BadPolicy(Unacceptable):
+    title = "规则文件有误，整套未被接受，在用规则不变，请按提示更正后重新提出"
+
+
+class BadNotice(Unacceptable):
+    title = "放假安排有误，未被载入，在用的工作日历不变，请更正后重新报送"
+
+
+class NothingChanged(Unacceptable):
+    title = "与在用的完全相同，无需提出"
 
 
 class NotCopied(Unacceptable):

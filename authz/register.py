@@ -36,9 +36,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from authz import grant as grants
+from authz import post as posts
+from authz import traces
 from authz.fact import Amend, Change, Once, Put
 from authz.household import Household
-from authz.post import Person, Post, Unit
+from authz.post import Person, Unit
 from authz.rows import Reads, Rows, union
 
 __all__ = ["Reads", "Rows", "apply", "charters", "fetch", "metadata", "union"]
@@ -46,6 +48,7 @@ __all__ = ["Reads", "Rows", "apply", "charters", "fetch", "metadata", "union"]
 MEMORY = timedelta(days=400)
 """How long an ended grant still explains a refusal (local); it bounds what one decision reads."""
 
+FOR_EVER = 2**62
 metadata = MetaData()
 INSTANT = DateTime(timezone=True)
 
@@ -66,6 +69,11 @@ unit = _table(
 post = _table(
     "post", (_key("number", BigInteger),), Column("person", Text), Column("unit", Text), Column("division", Text),
     Column("role", Text), Column("title", Text), Column("valid_from", INSTANT), Column("valid_until", INSTANT),
+    Column("deputy_for", BigInteger), Column("rests_on", BigInteger), Column("acts", ARRAY(Text)),
+    Column("operations", ARRAY(Text)),
+)  # fmt: skip
+pair = _table(
+    "pair", (_key("unit"),), Column("division", Text), Column("primary_post", BigInteger), Column("deputy_post", BigInteger),
 )  # fmt: skip
 household = _table(
     "household", (_key("token"),), Column("division", Text), Column("population", Text), Column("moving_to", Text),
@@ -81,15 +89,23 @@ granted = _table(
     Column("edition", Text), Column("division_name", Text), Column("issuer_unit", Text), Column("issued_by", Text),
     Column("issued_at", INSTANT), Column("revoked_at", INSTANT), Column("suspensions", JSONB),
 )  # fmt: skip
-request = _table(
-    "request", (_key("number", BigInteger),), Column("state", Text), Column("division", Text), Column("body", JSONB)
+request, erasure, officer, amendment, proposal, edition = (
+    _table(name, (_key("number", BigInteger),), Column("state", Text), Column("division", Text), Column("body", JSONB))
+    for name in ("request", "erasure", "officer", "amendment", "proposal", "edition")
 )
 opening = _table("opening", (_key("number", BigInteger),), Column("division", Text), Column("body", JSONB))
-erasure = _table(
-    "erasure", (_key("number", BigInteger),), Column("state", Text), Column("division", Text), Column("body", JSONB)
-)
 document = _table("document", (_key("number"),), Column("issuer", Text), Column("thing", BigInteger))
+tie = _table(
+    "tie", (_key("number", BigInteger),), Column("person", Text), Column("household", Text), Column("tie", Text),
+    Column("declared_by", Text), Column("withdrawn_by", Text),
+)  # fmt: skip
+approval = _table(
+    "approval", (_key("number", BigInteger),), Column("person", Text), Column("household", Text), Column("cell", Text),
+    Column("operation", Text), Column("data_year", Integer), Column("quarter", Integer), Column("until", INSTANT),
+    Column("approved_by", Text), Column("used", BigInteger),
+)  # fmt: skip
 charter = _table("charter", (_key("name"),), Column("value", Text))
+imported = _table("imported", (_key("name"),), Column("division", Text))
 usage = Table("usage", metadata, _key("grant", BigInteger), _key("household"), _key("since", BigInteger))
 
 VERSIONED = {each.name: each for each in metadata.tables.values() if "ended" in each.c}
@@ -99,17 +115,9 @@ def fetch(connection: Connection, reads: Reads, at: datetime, known: int | None 
     """What is on record for these reads (at log position `known`, default now): one query per table that is asked."""
     rows, ask = Rows(), _Asking(connection, known)
     if reads.persons or reads.naturals:
-        for row in ask("person", ("id", sorted(reads.persons)), ("natural", sorted(reads.naturals))):
-            rows.people[row["id"]] = Person(row["id"], row["natural"], row["epoch"])
-            rows.versions["person", row["id"]] = row["since"]
+        _fetch_people(ask, rows, ("twins", sorted(reads.persons)), ("natural", sorted(reads.naturals)))
     if reads.persons or reads.posts or reads.staff:
-        keys = ("person", sorted(reads.persons)), ("number", sorted(reads.posts)), ("unit", sorted(reads.staff))
-        for row in ask("post", *keys):
-            made = Post(*(row[n] for n in Post.__slots__))
-            rows.post[made.number] = made
-            rows.posts.setdefault(made.person, []).append(made)
-            rows.staff.setdefault(made.unit, []).append(made)
-            rows.versions["post", made.number] = row["since"]
+        _fetch_posts(ask, reads, rows)
     _fetch_grants(ask, reads, rows, at)
     for row in ask("household", ("token", sorted(reads.households))):
         rows.households[row["token"]] = Household(*(row[n] for n in Household.__slots__))
@@ -119,26 +127,22 @@ def fetch(connection: Connection, reads: Reads, at: datetime, known: int | None 
         rows.versions["unit", row["id"]] = row["since"]
     for name, wanted, kept in (
         ("request", reads.requests, rows.requests), ("opening", reads.openings, rows.openings),
-        ("erasure", reads.erasures, rows.erasures),
+        ("erasure", reads.erasures, rows.erasures), ("tie", reads.ties, rows.ties),
+        ("amendment", reads.amendments, rows.amendments), ("officer", reads.officers, rows.officers),
+        ("proposal", reads.proposals, rows.proposals),
     ):  # fmt: skip
         for row in ask(name, ("number", sorted(wanted))):
             kept[row["number"]] = dict(row)
             rows.versions[name, row["number"]] = row["since"]
+    # With any edition asked for comes the one that lies filed: there is at most one.
+    for row in ask("edition", ("number", sorted(reads.editions)), ("state", ["filed"] if reads.editions else [])):
+        rows.editions[row["number"]] = dict(row)
+        rows.versions["edition", row["number"]] = row["since"]
+    rows.imports.update((row["name"], row["since"]) for row in ask("imported", ("name", sorted(reads.imports))))
     for row in ask("document", ("number", sorted(reads.documents))):
         rows.documents[row["number"]] = dict(row)
-    if reads.collected:
-        found = connection.execute(_HANDS, {"tokens": sorted(reads.collected), "known": known})
-        for token, *hand in found:
-            rows.hands.setdefault(token, set()).add(tuple(hand))
+    traces.follow(lambda statement, binds: connection.execute(text(statement), binds), reads, rows, known)
     return rows
-
-
-_HANDS = text("""
-    SELECT DISTINCT e.household, e.cell, e.data_year, e.quarter, p."natural" FROM entry e
-    JOIN person p ON p.ended IS NULL AND p.id = convert_from(e.bytes, 'UTF8')::jsonb -> 'fact' ->> 'collected_by'
-    WHERE e.household = ANY(:tokens) AND e.kind = 'EditPermitted' AND e.operation IN ('collect', 'update')
-    AND (CAST(:known AS bigint) IS NULL OR e.number < :known)
-""")
 
 
 @dataclass(slots=True)
@@ -160,6 +164,12 @@ class _Asking:
         return list({row[key]: row for row in found}.values())
 
 
+_COMPARED = {
+    "path": '"path" && CAST(:k{1} AS bigint[])',
+    "twins": '"natural" IN (SELECT "natural" FROM person WHERE id = ANY(:k{1}) AND {2})',  # all their accounts
+}
+
+
 @cache
 def _statement(table: str, columns: tuple[str, ...], past: bool, floor: bool) -> TextClause:
     """Names come from this file alone. One arm per column, because an OR over several indexes is planned as a scan."""
@@ -167,9 +177,37 @@ def _statement(table: str, columns: tuple[str, ...], past: bool, floor: bool) ->
     record += " AND valid_until > :floor" if floor else ""
     arms = []
     for place, column in enumerate(columns):
-        compared = f'"{column}" && CAST(:k{place} AS bigint[])' if column == "path" else f'"{column}" = ANY(:k{place})'
+        compared = _COMPARED.get(column, '"{0}" = ANY(:k{1})').format(column, place, record)
         arms.append(f"SELECT * FROM {table} WHERE {compared} AND {record}")  # noqa: S608
     return text(" UNION ALL ".join(arms))
+
+
+def _fetch_posts(ask: _Asking, reads: Reads, rows: Rows) -> None:
+    """Posts, deputyships joined to those they rest on, and the persons of whole units and of those stood in for."""
+    keys = (
+        ("person", sorted({*reads.persons, *rows.people})),
+        ("number", sorted(reads.posts)),
+        ("unit", sorted(reads.staff)),
+    )
+    found = sorted(ask("post", *keys), key=lambda row: row["number"])
+    known = {row["number"]: posts.read(row) for row in found}
+    wanted = {each for post in known.values() for each in (post.deputy_for, post.rests_on) if each is not None}
+    borne = known | {row["number"]: posts.read(row) for row in ask("post", ("number", sorted(wanted - known.keys())))}
+    for row in found:
+        made = posts.joined(known[row["number"]], borne)
+        rows.post[made.number] = made
+        rows.posts.setdefault(made.person, []).append(made)
+        rows.staff.setdefault(made.unit, []).append(made)
+        rows.versions["post", made.number] = row["since"]
+    people = {each.person for each in rows.post.values() if each.unit in reads.staff}
+    people |= {borne[each].person for each in wanted & borne.keys()}
+    _fetch_people(ask, rows, ("id", sorted(people - rows.people.keys())))
+
+
+def _fetch_people(ask: _Asking, rows: Rows, *keys: tuple[str, Sequence[str]]) -> None:
+    for row in ask("person", *keys):
+        rows.people[row["id"]] = Person(row["id"], row["natural"], row["epoch"])
+        rows.versions["person", row["id"]] = row["since"]
 
 
 def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
@@ -177,18 +215,18 @@ def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
     units = sorted({each.unit for name in reads.persons for each in rows.posts.get(name, ())})
     kept = [*ask("grants", ("holder_unit", units), floor=at - MEMORY), *ask("grants", ("path", sorted(reads.grants)))]
     missing = {number for row in kept for number in row["path"]} - {row["number"] for row in kept}
-    for row in {row["number"]: row for row in (*kept, *ask("grants", ("number", sorted(missing))))}.values():
+    found = {row["number"]: row for row in (*kept, *ask("grants", ("number", sorted(missing))))}
+    for _, row in sorted(found.items()):  # by number, so that the same question finds the same grant first
         made = grants.read(cast(Mapping[str, Any], row))
         rows.grants[made.number] = made
         rows.by_unit.setdefault(made.holder_unit, []).append(made)
         rows.versions["grants", made.number] = row["since"]
     capped = [each.number for each in rows.grants.values() if each.scope.max_records is not None]
     if capped:
-        counts = select(usage.c.grant, func.count()).where(usage.c.grant.in_(capped)).group_by(usage.c.grant)
+        used = usage.c.grant.in_(capped) & (usage.c.since < (FOR_EVER if ask.known is None else ask.known))
+        counts = select(usage.c.grant, func.count()).where(used).group_by(usage.c.grant)
         rows.used.update((row[0], row[1]) for row in ask.connection.execute(counts))
-        mine = select(usage.c.grant, usage.c.household).where(
-            usage.c.grant.in_(capped), usage.c.household.in_(sorted(reads.households))
-        )
+        mine = select(usage.c.grant, usage.c.household).where(used, usage.c.household.in_(sorted(reads.households)))
         rows.seen.update((number, token) for number, token in ask.connection.execute(mine))
 
 

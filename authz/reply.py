@@ -160,6 +160,8 @@ def _answered(row: dict[str, Any], answers: tuple[Answer, ...], scene: Scene) ->
             check = (narrow.cells, narrow.operations, narrow.valid_from, narrow.valid_until)
             scope.check(scene.law.policy.catalogue, *check, f"/lines/{place}/scope")
             held = scope.of(line)
+            if narrow == held:
+                _refuse(f"lines/{place}/scope", "所填范围与申请的相同，没有缩小；同意全部请直接选同意")
             wider += [{"line": each.line, **one.plain()} for one in misfits(held, narrow, scene.law.divisions)]
             granted = scope.plain(narrow)
         found.append({"line": each.line, "outcome": each.outcome, "scope": granted, "reason": each.reason})

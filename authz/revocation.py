@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from authz import delegation, refusal
+from authz import delegation, edition, refusal
 from authz.decision import Scene
 from authz.fact import instant
 from authz.grant import (
@@ -31,14 +31,14 @@ MOST_CUT = 1_500
 
 def revoke(links: Sequence[Grant], reason: str, scene: Scene) -> tuple[GrantRevoked, tuple[int, ...]]:
     """The grant ends for good. With the fact: every grant below that was worth something until now."""
-    grant = _ruled(links, scene)
+    grant = ruled(links, scene)
     cut = _living(grant, scene)
     return GrantRevoked(grant=grant.number, division=grant.scope.division, reason=reason, cut=cut[:MOST_CUT]), cut
 
 
 def suspend(links: Sequence[Grant], reason: str, scene: Scene) -> tuple[GrantSuspended, tuple[int, ...]]:
     """The grant rests; everything below it rests with it."""
-    grant = _ruled(links, scene)
+    grant = ruled(links, scene)
     if grant.suspended(scene.at):
         raise refusal.WrongState("该授权已经停用，无需重复停用")
     return rest(grant, reason, scene)
@@ -56,7 +56,7 @@ def rest(grant: Grant, reason: str, scene: Scene) -> tuple[GrantSuspended, tuple
 
 def resume(links: Sequence[Grant], reason: str, scene: Scene) -> GrantResumed:
     """The grant may be used again; what a higher unit suspended only that unit, or one above it, resumes."""
-    grant = _ruled(links, scene)
+    grant = ruled(links, scene)
     if not grant.suspended(scene.at):
         raise refusal.WrongState("该授权没有停用，无需恢复")
     assert scene.post is not None
@@ -70,13 +70,15 @@ def narrow(
 ) -> tuple[GrantNarrowed, tuple[int, ...]]:
     """The grant reaches less: `changed` are the axes of its scope with their new limits. What lies below and no longer
     fits is cut by the chain, and its numbers are given with the fact."""
-    grant, divisions = _ruled(links, scene), scene.law.divisions
+    grant, divisions = ruled(links, scene), scene.law.divisions
     scope = replace(grant.scope, **changed)
     place = divisions.get(scope.division) if scope.division != grant.scope.division else None
     # An unchanged place is no widening, even where a later edition does not know it any more.
     found = [each for each in misfits(grant.scope, scope, divisions) if each.axis != "division" or place is not None]
     if found:
         raise refusal.WiderThanHeld("收窄后的范围不得宽于原授权", misfits=[each.plain() for each in found])
+    if place is not None:
+        edition.must_be_confirmed((grant,), place.code, scene.law)
     if scope == grant.scope:
         raise refusal.NothingNarrowed()
     if max(scope.valid_from, scene.at) >= scope.valid_until:
@@ -102,7 +104,7 @@ def _from(unit: str, links: Sequence[Grant]) -> tuple[str, ...]:
     return tuple(issuers[issuers.index(unit) :]) if unit in issuers else ()
 
 
-def _ruled(links: Sequence[Grant], scene: Scene) -> Grant:
+def ruled(links: Sequence[Grant], scene: Scene) -> Grant:
     """The grant, if the acting post issued it or stands above it in the chain, and it has not ended."""
     grant, post = links[-1], scene.post
     if post is None:

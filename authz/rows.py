@@ -10,9 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from authz.approval import Approval
 from authz.grant import Grant
 from authz.household import Household
 from authz.post import Person, Post, Unit
+
+Hand = tuple[str | None, int | None, int | None, str, str]
+"""Cell, data year, quarter, operation, natural person; for the operation `member` the first three are null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,23 @@ class Reads:
     requests: frozenset[int] = frozenset()
     openings: frozenset[int] = frozenset()
     erasures: frozenset[int] = frozenset()
+    editions: frozenset[int] = frozenset()
+    """Editions by number, with which comes the one that lies filed; 0 asks for that alone."""
     documents: frozenset[str] = frozenset()
     naturals: frozenset[str] = frozenset()
     """Identity tokens whose accounts are needed."""
     collected: frozenset[str] = frozenset()
     """Households of which it is needed who collected what."""
+    checked: frozenset[str] = frozenset()
+    """Households of which it is needed who did anything else to them that still stands, and who belongs to them."""
+    ties: frozenset[int] = frozenset()
+    amendments: frozenset[int] = frozenset()
+    officers: frozenset[int] = frozenset()
+    proposals: frozenset[int] = frozenset()
+    approved: frozenset[str] = frozenset()
+    """Households of which the approvals not yet used are needed."""
+    imports: frozenset[str] = frozenset()
+    """Names of imported edits (`authz/hindsight.py`)."""
 
     def __or__(self, other: Reads) -> Reads:
         return Reads(*(getattr(self, each.name) | getattr(other, each.name) for each in fields(self)))
@@ -58,13 +74,21 @@ class Rows:
     requests: dict[int, dict[str, Any]] = field(default_factory=dict)
     openings: dict[int, dict[str, Any]] = field(default_factory=dict)
     erasures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    editions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    officers: dict[int, dict[str, Any]] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     charter: dict[str, str] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
     """Distinct households with a permitted write, for capped grants only."""
     seen: set[tuple[int, str]] = field(default_factory=set)
-    hands: dict[str, set[tuple[str, int, int | None, str]]] = field(default_factory=dict)
-    """Household -> (cell, data year, quarter, natural person) of whoever collected or updated it."""
+    hands: dict[str, set[Hand]] = field(default_factory=dict)
+    """Household -> whose hands were on it, and who belongs to it."""
+    ties: dict[int, dict[str, Any]] = field(default_factory=dict)
+    amendments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    proposals: dict[int, dict[str, Any]] = field(default_factory=dict)
+    approvals: dict[str, list[Approval]] = field(default_factory=dict)
+    imports: dict[str, int] = field(default_factory=dict)
+    """Name of an imported edit -> its entry."""
     versions: dict[tuple[str, Any], int] = field(default_factory=dict)
     """(table, key) -> entry that made the version on record; the ETag of a thing."""
 

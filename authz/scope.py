@@ -40,6 +40,24 @@ def check(
         )
 
 
+def fits_ground(words: Catalogue, ground: str, operations: Iterable[str], pointer: str) -> None:
+    """Refuse a high-risk operation that is asked for on a ground which is not its own (a local rule; DOMAIN, part 5)."""
+    for each in sorted(set(operations)):
+        proper = words.operations[each].grounds
+        if proper and ground not in proper:
+            names = "、".join(words.grounds[one] for one in words.grounds if one in proper)
+            told = f"{words.operations[each].zh}属于高风险操作，事由须为：{names}；其他事由请另行申请，一文一事"
+            raise refusal.Unacceptable(told, missing="ground", pointers=[_at(pointer, "operations", told)])
+
+
+def fits_window(words: Catalogue, operations: Iterable[str]) -> None:
+    """Refuse to open a high-risk operation to a whole region by one window (a local rule)."""
+    kept = [words.operations[each].zh for each in sorted(set(operations)) if not words.operations[each].unified]
+    if kept:
+        told = f"{'、'.join(kept)}属于高风险操作，不随统一授权开放，请由县级书面申请"
+        raise refusal.Unacceptable(told, missing="operation", pointers=[_at("", "operations", told)])
+
+
 def _at(pointer: str, name: str, message: str) -> dict[str, str]:
     return {"pointer": f"{pointer}/{name}", "message": message}
 

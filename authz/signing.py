@@ -35,3 +35,10 @@ class Heartbeat(Fact):
     """Nothing else was recorded for a while, and the log is alive."""
 
     authority = False
+
+
+class HaltLifted(Fact):
+    """A person at the machine set aside what had halted the log: `verdicts` of it (ROLLBACK, FORK, LOST)."""
+
+    authority = False
+    verdicts: tuple[str, ...]

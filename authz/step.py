@@ -64,23 +64,29 @@ def must_stand(act: str, row: dict[str, Any], scene: Scene) -> None:
 
 def hand(act: str, row: dict[str, Any] | None, scene: Scene) -> Hands:
     """The hands in the request with the caller's added, or a DutyConflict."""
-    assert scene.person is not None
-    known: Hands = () if row is None else tuple(tuple(each) for each in row["body"]["hands"])
-    mine = scene.person.natural
-    history = [(done, natural(scene, person)) for done, person in known]
-    duty.apart(scene.law.policy, "request", history, act, mine)
+    assert scene.post is not None
+    before: Hands = () if row is None else tuple(tuple(each) for each in row["body"]["hands"])
+    mine = duty.hands(scene.rows, scene.post)
+    history = [(done, natural(scene, person)) for done, person in before]
+    duty.apart(scene.law.policy, "request", history, act, *mine)
+    _must_be_four(act, history, mine)
+    added = [(act, each) for each in duty.actors(scene.post)]
+    return (*before, *(each for each in added if each not in before))
+
+
+def _must_be_four(act: str, history: list[tuple[str, str]], mine: frozenset[str]) -> None:
+    """Refuse one natural person on two sides of a request, and whoever may be one because nobody knows him."""
     for done, other in history:
-        if other == mine and SIDES[done] != SIDES[act]:
+        if SIDES[done] != SIDES[act] and (other in mine or not all(map(duty.known, (other, *mine)))):
             _conflict(SIDES[done], SIDES[act])
-    added = (act, scene.person.id)
-    return known if added in known else (*known, added)
 
 
 def must_be_outside(row: dict[str, Any], scene: Scene) -> None:
     """Refuse an approver who is, under whatever account, employed by the applicant."""
-    assert scene.person is not None
+    assert scene.post is not None
+    mine = duty.hands(scene.rows, scene.post)
     for post in scene.rows.staff.get(row["body"]["unit"], ()):
-        if post.live(scene.at) and natural(scene, post.person) == scene.person.natural:
+        if post.live(scene.at) and natural(scene, post.person) in mine:
             _conflict("clerk", "approver")
 
 

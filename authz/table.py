@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
+
+BASIS: Final = re.compile(r"S[0-5][0-9]|M[0-9]{1,2}|local|GB/T [0-9]+-[0-9]{4}|(?:PIPL|Cybersecurity Law) [0-9]+")
+"""How a table says what demands a row: a clause of the notice, a case, a law, or the product itself."""
 
 
 class BadTable(ValueError):
@@ -72,6 +76,8 @@ def toml(file: str, data: bytes) -> Mapping[str, Any]:
         return tomllib.loads(text(file, data))
     except tomllib.TOMLDecodeError as error:
         bad(file, getattr(error, "lineno", 1), "不是有效的 TOML", f"not valid TOML: {error}")
+    except RecursionError:
+        bad(file, 1, "嵌套过深", "nested too deep")
 
 
 def bad(file: str, line: int, zh: str, en: str) -> NoReturn:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from authz import post as posts
-from authz import refusal, revocation
-from authz.decision import Scene
+from authz import refusal, revocation, staffing
+from authz.decision import Scene, rests
 from authz.fact import Fact
 from authz.post import Appointment, Post
 
@@ -39,13 +39,14 @@ def transfer(
         raise refusal.UnfitHolder("接手人没有在任岗位，或与调动人为同一人，请核对人员编号", missing="successor")
     by, policy = scene.post, scene.law.policy
     colleagues = scene.rows.staff.get(old.unit, ())
-    ended = posts.end(old, None, reason, by=by, colleagues=colleagues, at=scene.at, policy=policy)
+    people = scene.rows.people
+    ended = posts.end(old, None, reason, by=by, colleagues=colleagues, at=scene.at, policy=policy, people=people)
     left = [each for each in held if each.number != old.number]
     assigned = posts.appoint(wanted, by, left, scene.at, policy, scene.law.divisions)
     resting = [
         each
         for each in scene.rows.by_unit.get(old.unit, ())
-        if each.holder_person == old.person and each.role == old.role and each.state(scene.at) in ("live", "pending")
+        if each.role == old.role and rests(each, old) and each.state(scene.at) in ("live", "pending")
     ]
     facts = [revocation.rest(each, reason, scene)[0] for each in resting]
     recorded = TransferRecorded(
@@ -56,7 +57,7 @@ def transfer(
         grants=tuple(each.number for each in resting),
         reason=reason,
     )
-    return (ended, *facts, *assigned, recorded)
+    return (ended, *facts, *assigned, *staffing.left(old, colleagues, scene.at, scene), recorded)
 
 
 def _employed(person: str, scene: Scene) -> bool:

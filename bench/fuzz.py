@@ -28,7 +28,7 @@ except ImportError as error:
 
 with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["api", "audit", "authz"]):
     from api import gate
-    from audit import checkpoint, entry, note, submission, verify, vocabulary  # noqa: F401 a kind must be known to be read
+    from audit import canonical, checkpoint, entry, note, submission, verify, vocabulary  # noqa: F401 a kind must be known to be read
     from audit.checkpoint import ED25519, Checkpoint, Ed25519Signer
     from audit.submission import Submission
     from authz.refusal import Misshapen, Unreadable
@@ -135,7 +135,7 @@ TARGETS = {
     "note": Target(note.parse, (note.BadNote,), prints, notes),
     "checkpoint": Target(lambda content: checkpoint.parse(text(content)), (checkpoint.BadCheckpoint,),
                          lambda content, found: found.text == text(content), checkpoints),
-    "entry": Target(entry.parse, (entry.Malformed,), lambda content, found: entry.encode(found) == content, entries, True),
+    "entry": Target(entry.parse, (canonical.Malformed,), lambda content, found: entry.encode(found) == content, entries, True),
     "submission": Target(Submission.parse, (submission.Malformed,), lambda content, found: found.format() == content,
                          submissions),
     "evidence": Target(verify.parse, (verify.BadEvidence,), lambda content, found: verify.printed(found) == content,
@@ -151,7 +151,7 @@ def reprinted(content: bytes, longest: int, seed: int) -> bytes:
     changed = bytes(atheris.Mutate(content, longest))
     if seed % 2:
         try:
-            found = entry.canonical(json.loads(changed))
+            found = canonical.canonical(json.loads(changed))
         except (ValueError, RecursionError):
             return changed
         return found if len(found) <= longest else changed

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,29 @@ from audit import checkpoint, entry, keyring, note, reread, vocabulary  # noqa: 
 from audit.checkpoint import Checkpoint
 from audit.tree import Edge, leaf
 
-OFF = ("entry", "act", "node")
+OFF = ("entry", "act", "node", "leaves")
 COLUMNS = "number, at, act, kind, decision, person, unit, division, cell, operation, grant_number, household, data_year, quarter, subject"
 INSERT = f"INSERT INTO entry ({COLUMNS}, leaf, bytes) VALUES ({', '.join(f':{each.strip()}' for each in COLUMNS.split(','))}, :leaf, :bytes)"  # noqa: S608
 
 
 class Intruder:
-    """Whoever owns the database. Every method leaves the guard switched off."""
+    """Whoever owns the database. He switches the guard off for what he does, and on again, so that nothing shows."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     def run(self, *statements: str, **binds: Any) -> None:
         """Anything at all, with the triggers out of the way."""
-        with self.engine.begin() as connection:
-            self.unlock(connection)
+        with self._unguarded() as connection:
             for each in statements:
                 connection.execute(text(each), binds)
+
+    @contextmanager
+    def _unguarded(self) -> Iterator[Connection]:
+        with self.engine.begin() as connection:
+            self.unlock(connection)
+            yield connection
+            lock(connection)
 
     @staticmethod
     def unlock(connection: Connection) -> None:
@@ -62,12 +69,14 @@ class Intruder:
 
     def rewrite(self, contents: Sequence[bytes], begin: int = 0) -> None:
         """Put this history in the place of the stored one: entries from `begin` on, leaves, columns, nodes, edge, head."""
-        with self.engine.begin() as connection:
-            self.unlock(connection)
+        with self._unguarded() as connection:
             connection.execute(text("DELETE FROM entry WHERE number >= :begin"), {"begin": begin})
             for number, content in enumerate(contents[begin:], start=begin):
                 connection.execute(text(INSERT), columns(number, content))
-            edge, whole = Edge().grow([leaf(each) for each in contents])
+            leaves = [leaf(each) for each in contents]
+            edge, whole = Edge().grow(leaves)
+            connection.execute(text("DELETE FROM leaves"))
+            connection.execute(text("INSERT INTO leaves VALUES (0, :hashes)"), {"hashes": b"".join(leaves)})
             connection.execute(text("DELETE FROM node"))
             for level, number, hashed in whole:
                 connection.execute(text("INSERT INTO node VALUES (:level, :number, :hash)"),
@@ -80,7 +89,6 @@ class Intruder:
     def sign(self, folder: Path, origin: str, contents: Sequence[bytes]) -> None:
         """Sign this history with the stolen key, at every size that was ever published, and in the file beside the key."""
         with self.engine.begin() as connection:
-            self.unlock(connection)
             vkey = keyring.verifiers(connection)[0].vkey
             signer = keyring.signer(folder, origin, vkey)
             assert signer is not None
@@ -135,7 +143,6 @@ def main() -> int:
             forged = changed(contents, number, f'"person":"{person}"'.encode(), b'"person":"p-9999"')
             intruder.rewrite(forged, number)
             intruder.sign(settings.keys / FOLDER, settings.origin or DEMO_ORIGIN, forged)
-            locked(engine)
         finally:
             engine.dispose()
     print(f"entry {number}: {person} -> p-9999; its hash, the tree and every checkpoint made and signed anew")
@@ -154,12 +161,16 @@ def victim(contents: Sequence[bytes]) -> tuple[int, str]:
 def locked(engine: Engine) -> None:
     """Switch the guard on again, so that nothing shows."""
     with engine.begin() as connection:
-        found = connection.execute(
-            text("SELECT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tgrelid::regclass, tgname) FROM pg_trigger"
-                 " WHERE tgname IN ('append_only', 'append_only_whole')".replace("::", "\\:\\:"))
-        ).scalars().all()  # fmt: skip
-        for each in found:
-            connection.execute(text(each))
+        lock(connection)
+
+
+def lock(connection: Connection) -> None:
+    found = connection.execute(
+        text("SELECT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tgrelid::regclass, tgname) FROM pg_trigger"
+             " WHERE tgname IN ('append_only', 'append_only_whole')".replace("::", "\\:\\:"))
+    ).scalars().all()  # fmt: skip
+    for each in found:
+        connection.execute(text(each))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import editions
 import worlds
 from routes import Round, Route, Things, routes
+
+from api import calendars, examples, policies
 
 REASON = {"reason": "工作安排调整"}
 Seen = dict[str, list[dict[str, Any]]]
@@ -39,7 +43,15 @@ def walk(town: worlds.Town) -> Seen:
     _request_steps(town)
     _grant_steps(town, things)
     _people_steps(town)
+    _office_steps(town)
     _erasure_steps(town)
+    _tie_steps(town)
+    _question_steps(town)
+    _refusal_steps(town)
+    _replay_steps(town)
+    _policy_steps(town)
+    _done(town.post("/v1/calendars", worlds.SYSTEM_ADMIN, calendars.EXAMPLE))
+    _edition_steps(town, things)
     readers = Round(town, things)
     for route in readers.routes:
         for person in () if route.writes else (worlds.AUDITOR, worlds.CLERK, worlds.COLLECTOR, worlds.SYSTEM_ADMIN):
@@ -49,9 +61,78 @@ def walk(town: worlds.Town) -> Seen:
 
 
 _QUERIES = {
-    "/v1/divisions": "?parent=640324", "/v1/deadline": "?from=2026-11-20&days=20&division=640324",
+    "/v1/divisions": "?parent=640324", "/v1/deadline": "?from=2026-12-10&days=20&division=640324",
     "/v1/consistency": "?from=3", "/v1/responsibility": "?household=h-monitored&cell=monitored.income",
 }  # fmt: skip
+
+
+def _question_steps(town: worlds.Town) -> None:
+    """Questions of other systems, each answered with something."""
+    income = {"type": "monitored.income", "id": "h-monitored", "properties": {"data_year": datetime.now(UTC).year}}
+    asked = {"subject": {"type": "person", "id": worlds.ADMIN}, "action": {"name": "update"}, "resource": income}
+    for path in ("evaluation", "search/subject", "search/resource", "search/action"):
+        _done(town.post(f"/access/v1/{path}", worlds.AUDITOR, asked))
+    _done(
+        town.post(
+            "/access/v1/evaluations", worlds.AUDITOR, asked | {"evaluations": [{}, {"action": {"name": "delete"}}]}
+        )
+    )
+
+
+def _replay_steps(town: worlds.Town) -> None:
+    """A draft that would have refused the edits made so far."""
+    files = {name: data.decode() for name, data in policies.files(town.settings.policies).items()}
+    files["roles.csv"] = files["roles.csv"].replace("p,grassroots,update,daily_cells,allow", "#")
+    wish = {"division": worlds.REGION, "files": files, **REASON}
+    digest, now = _done(town.post("/v1/policies", worlds.SECURITY_ADMIN, wish))["policy"], datetime.now(UTC)
+    wish = {"policy": digest, "from": (now - timedelta(days=1)).isoformat(), "until": now.isoformat()}
+    number = _done(town.post("/v1/replays", worlds.SECURITY_ADMIN, wish))["id"]
+    assert _done(town.get(f"/v1/replays/{number}", worlds.SECURITY_ADMIN))["items"]
+
+
+def _refusal_steps(town: worlds.Town) -> None:
+    """A refused edit, the request that would lift it, and why it was refused."""
+    refused = town.post("/v1/edits", worlds.COLLECTOR, town.edit(cell="monitored.base", changes=[])).json()
+    _done(town.get(refused["request"], worlds.CLERK))
+    _done(town.get(f"/v1/entries/{refused['entry']}", worlds.AUDITOR))
+
+
+def _policy_steps(town: worlds.Town) -> None:
+    """Rules proposed, taken back, proposed and adopted; they differ from those in force by rights, a duty and a number."""
+    files = {name: data.decode() for name, data in policies.files(town.settings.policies).items()}
+    files["roles.csv"] = files["roles.csv"].replace(
+        "p,township_staff,query,every_cell", "p,township_staff,query,plain_cells"
+    )
+    files["roles.csv"] += "p,township_admin,ask,decision,allow\n"
+    files["handling.toml"] = files["handling.toml"].replace("value = 900\n", "value = 901\n")
+    files["duties.csv"] = files["duties.csv"].replace("deputy,block", "deputy,record")
+    wish = {"division": worlds.REGION, "files": files, **REASON}
+    digest = _done(town.post("/v1/policies", worlds.SECURITY_ADMIN, wish))["policy"]
+    _done(town.change(f"/v1/policies/{digest}/withdrawal", worlds.APPROVER, REASON))
+    _done(town.post("/v1/policies", worlds.SECURITY_ADMIN, wish))
+    assert town.get(f"/v1/policies/{digest}", worlds.AUDITOR).is_success
+    _done(town.change(f"/v1/policies/{digest}/adoption", worlds.APPROVER))
+    narrowed = {
+        "division": worlds.COUNTY,
+        "files": {"roles.csv": "p,grassroots,verify,lifted_out.base,deny\n"},
+        **REASON,
+    }
+    digest = _done(town.post("/v1/policies", worlds.ADMIN, narrowed))["policy"]
+    _done(town.change(f"/v1/policies/{digest}/adoption", worlds.SIGNATORY))
+
+
+def _edition_steps(town: worlds.Town, things: Things) -> None:
+    """Divisions filed, refused, withdrawn and put in force; what waits because of them is confirmed."""
+    root, new = town.granted(town.line(division=worlds.WANGTUAN))[0], "640324105900"
+    village = editions.line(new, editions.name(worlds.FAR_VILLAGE), worlds.WANGTUAN)
+    wish = editions.body({worlds.FAR_VILLAGE: village}, f"successor,{worlds.FAR_VILLAGE},{new}")
+    _done(town.change(f"/v1/divisions/editions/{things.edition}/refusal", worlds.APPROVER, REASON))
+    _done(town.change(f"/v1/divisions/editions/{editions.filed(town, wish)}/withdrawal", worlds.SYSTEM_ADMIN, REASON))
+    number = editions.in_force(town, wish)
+    _done(town.get(f"/v1/divisions/editions/{number}", worlds.AUDITOR))
+    _done(town.post(f"/v1/units/u-{worlds.FAR_VILLAGE}-village/confirmation", worlds.SYSTEM_ADMIN, REASON))
+    _done(town.get(f"/v1/grants/{root}", worlds.ADMIN))
+    _done(town.change(f"/v1/grants/{root}/confirmation", worlds.APPROVER, REASON))
 
 
 def _erasure_steps(town: worlds.Town) -> None:
@@ -59,6 +140,18 @@ def _erasure_steps(town: worlds.Town) -> None:
     number = _done(town.post("/v1/erasures", worlds.SECURITY_ADMIN, wish))["id"]
     assert town.get(f"/v1/erasures/{number}", worlds.AUDITOR).is_success
     _done(town.change(f"/v1/erasures/{number}/approval", worlds.APPROVER))
+
+
+def _tie_steps(town: worlds.Town) -> None:
+    tie = _done(town.post("/v1/ties", worlds.COLLECTOR, {"household": "h-far", "kind": "kin"}))["id"]
+    _done(town.post(f"/v1/ties/{tie}/withdrawal", worlds.ADMIN, REASON, if_match=f'"{tie}"'))
+    cell, operation, now = "monitored.risk_elimination", "rollback_elimination", datetime.now(UTC)
+    town.granted(town.line(cells=[cell], operations=[operation, "review"]))
+    wish = {
+        "person": worlds.ADMIN, "household": "h-monitored", "cell": cell, "operation": operation, "data_year": now.year,
+        "quarter": 4, "until": (now + timedelta(days=1)).isoformat(), **REASON,
+    }  # fmt: skip
+    _done(town.post("/v1/approvals", worlds.ADMIN_B, wish))
 
 
 def _done(answer: Any) -> Any:
@@ -89,11 +182,39 @@ def _grant_steps(town: worlds.Town, things: Things) -> None:
     ):  # fmt: skip
         _done(town.change(f"/v1/grants/{lower}/{step}", worlds.ADMIN, body))
     _done(town.change(f"/v1/windows/{things.window}/closure", worlds.APPROVER, REASON))
+    begin = datetime.now(UTC)
+    span = {"from": begin.isoformat(), "until": (begin + timedelta(days=9)).isoformat()}
+    _done(
+        town.post("/v1/windows", worlds.APPROVER, examples.WINDOW | span | {"repeat": {"every": "quarter", "times": 2}})
+    )
     _done(town.post("/v1/edits/batch", worlds.COLLECTOR, [town.edit()]))
     worker = {"responsibility": {"collected_by": worlds.COLLECTOR}}
     town.delegated(things.grant, holder=f"u-{worlds.VILLAGE}-village", role="grid_worker")
     named = _done(town.post("/v1/edits", worlds.GRID_WORKER, town.edit(**worker)))["entry"]
     _done(town.post(f"/v1/me/attributions/{named}/objection", worlds.COLLECTOR, REASON))
+
+
+def _office_steps(town: worlds.Town) -> None:
+    """Deputies, the A and B of a unit, officers."""
+    admin, now = worlds.SYSTEM_ADMIN, datetime.now(UTC)
+    post = _done(town.get(f"/v1/people/{worlds.CLERK}", admin))["posts"][0]["post"]
+    wish = {"post": post, "deputy": worlds.ADMIN_B, "until": (now + timedelta(days=9)).isoformat(), **REASON}
+    number = _done(town.post("/v1/deputies", admin, wish | {"acts": ["request.draft"]}))["id"]
+    for far in (worlds.FAR_COLLECTOR, worlds.FAR_GRID):
+        held = _done(town.get(f"/v1/people/{far}", admin))["posts"][0]["post"]
+        _done(town.change(f"/v1/posts/{held}/end", worlds.ADMIN, REASON))
+    for path in (f"/v1/deputies/{number}", "/v1/deputies", "/v1/staffing"):
+        _done(town.get(path, admin))
+    _done(town.change(f"/v1/deputies/{number}/end", worlds.CLERK, REASON))
+    _done(
+        town.post("/v1/staffing/pairs", admin, {"unit": worlds.LEAD, "primary": worlds.ADMIN, "deputy": worlds.ADMIN_B})
+    )
+    person = _done(town.post("/v1/people", admin, {"name": "王建国", "identity_number": "11010519491231002X"}))["id"]
+    wish = {"person": person, "unit": worlds.REGION_LEAD, "role": "system_admin", **REASON}
+    for step, body in (("rejection", REASON), ("approval", None)):
+        number = _done(town.post("/v1/officers", admin, wish))["id"]
+        _done(town.change(f"/v1/officers/{number}/{step}", worlds.SECURITY_ADMIN, body))
+        _done(town.get("/v1/officers", admin))
 
 
 def _people_steps(town: worlds.Town) -> None:

@@ -27,7 +27,7 @@ from authz.signing import Heartbeat
 from bench.intruder import Intruder, changed
 
 ORIGIN = "mandate.test/log"
-NUMBERS = {"checkpoint_seconds": 3600, "heartbeat_seconds": 3600, "log_sm3": 0}
+NUMBERS = {"checkpoint_seconds": 3600, "heartbeat_seconds": 3600, "log_sm3": 0, "idempotency_hours": 24}
 BEATS = 260
 REFUSED, MOVED = 8, 7
 

@@ -27,7 +27,12 @@ class House:
     ledger: Ledger
     stack: ExitStack
     numbers: dict[str, int] = field(
-        default_factory=lambda: {"checkpoint_seconds": 3600, "heartbeat_seconds": 3600, "log_sm3": 0}
+        default_factory=lambda: {
+            "checkpoint_seconds": 3600,
+            "heartbeat_seconds": 3600,
+            "log_sm3": 0,
+            "idempotency_hours": 24,
+        }
     )
 
     def keeper(self, folder: Path | None = None) -> Keeper:

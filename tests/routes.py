@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import editions
 import worlds
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from starlette.responses import Response
 
 from api import boundary, problems, responses
 from api.app import PUBLIC
+from api.world_names import draw
 from authz.refusal import Refusal
 
 JSON = "application/json"
@@ -40,6 +42,11 @@ class Route:
     @property
     def writes(self) -> bool:
         return self.verb in ("post", "put")
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is a question of another system, which changes nothing."""
+        return self.path.startswith(problems.ACCESS)
 
     @property
     def public(self) -> bool:
@@ -73,6 +80,12 @@ class Things:
     edit: int = 1
     sha256: str = "0" * 64
     erasure: int = 1
+    deputy: int = 1
+    officer: int = 1
+    edition: int = 1
+    replay: int = 1
+    policy: str = "0" * 64
+    tie: int = 1
 
     @staticmethod
     def on(town: worlds.Town) -> Things:
@@ -91,20 +104,45 @@ class Things:
         assert len(found) == 2, (window.text, edit.text)
         wish = {"household": "h-lifted", "reason": "保存期已满"}
         erasure = town.post("/v1/erasures", worlds.SECURITY_ADMIN, wish).json()["id"]
-        return Things(town.received(), grant, found[0], post["post"], found[1], town.paper(), erasure)
+        deputy, officer = offices(town, (now + timedelta(days=9)).isoformat())
+        place = editions.line("640324106", "丁糖镇", worlds.COUNTY)
+        edition = editions.filed(town, editions.body({"640324106": place}))
+        wish = {"policy": town.deployment.law.policy.digest, "from": "2026-01-01T00:00:00Z", "until": now.isoformat()}
+        replay = town.post("/v1/replays", worlds.SECURITY_ADMIN, wish).json()["id"]
+        narrowed = {"roles.csv": "p,grassroots,verify,lifted_out.measures,deny\n"}
+        wish = {"division": worlds.COUNTY, "files": narrowed, "reason": "本县收窄"}
+        policy = town.post("/v1/policies", worlds.ADMIN, wish).json()["policy"]
+        wish = {"person": worlds.OTHER_GRID, "household": "h-lifted", "kind": "kin"}
+        tie = town.post("/v1/ties", worlds.ADMIN, wish).json()["id"]
+        return Things(
+            town.received(), grant, found[0], post["post"], found[1], town.paper(), erasure, deputy, officer,
+            edition=edition, replay=replay, policy=policy, tie=tie,
+        )  # fmt: skip
 
     def url(self, path: str) -> str:
         """The path with its parts filled in; a kind of thing nobody made here is one that does not exist."""
         kinds = {
             "requests": self.request, "grants": self.grant, "windows": self.window, "posts": self.post,
             "people": worlds.OFFICER, "entries": self.edit, "attributions": self.edit, "attachments": self.sha256,
-            "divisions": worlds.COUNTY, "households": "h-monitored", "tile": "0", "erasures": self.erasure,
+            "divisions": worlds.COUNTY, "households": "h-monitored", "tile": "0", "editions": self.edition, "units": f"u-{worlds.VILLAGE}-village", "erasures": self.erasure,
+            "deputies": self.deputy, "officers": self.officer, "replays": self.replay, "policies": self.policy, "ties": self.tie,
         }  # fmt: skip
 
         def filled(match: re.Match[str]) -> str:
             return f"{match[1]}/{kinds.get(match[1], NOWHERE)}"
 
         return re.sub(r"([a-z]+)/\{\w+\}", filled, path.replace("{path}", "000.p/1"))
+
+
+def offices(town: worlds.Town, until: str) -> tuple[int, int]:
+    """A deputyship among people who act in no walk, and a proposal of an officer."""
+    held = town.get(f"/v1/people/{worlds.OTHER_COLLECTOR}", worlds.SYSTEM_ADMIN).json()["posts"][0]["post"]
+    wish = {"post": held, "deputy": worlds.OTHER_GRID, "until": until, "reason": "外出培训"}
+    deputy = town.post("/v1/deputies", worlds.ADMIN, wish).json()["id"]
+    number = draw("p-7001").identity_number
+    person = town.post("/v1/people", worlds.SYSTEM_ADMIN, {"name": "王建国", "identity_number": number}).json()["id"]
+    wish = {"person": person, "unit": worlds.REGION_LEAD, "role": "audit_admin", "reason": "轮岗"}
+    return deputy, town.post("/v1/officers", worlds.SYSTEM_ADMIN, wish).json()["id"]
 
 
 @dataclass

@@ -149,11 +149,14 @@ def test_72_an_account_of_nobody_known_is_noted_with_its_appointment(database: W
             "id"
         ]
         for person, noted in ((plain, ["identity_unknown"]), (known, [])):
-            wish = {"person": person, "unit": "u-64-lead", "role": "region_approver"}
+            wish = {"person": person, "unit": "u-640324-lead", "role": "county_clerk"}
             answer = town.post("/v1/posts", SYSTEM_ADMIN, wish)
             assert (answer.status_code, answer.json()["noted"]) == (201, noted)
         found = town.get("/v1/entries?kind=DutyNoted", AUDITOR).json()["items"]
         assert [(each["fact"]["duty"], each["fact"]["person_id"]) for each in found] == [("identity_unknown", plain)]
+        checking = {"person": plain, "unit": "u-64-lead", "role": "region_approver"}
+        refused = town.post("/v1/posts", SYSTEM_ADMIN, checking)
+        assert (refused.status_code, refused.json()["missing"]) == (422, "identity"), "whoever checks others is known"
 
 
 # --- 65, 67, 69: what is hidden is hidden everywhere --------------------------------------------------------------------
@@ -179,7 +182,8 @@ def test_69_a_draft_is_no_telephone_book(database: World) -> None:
     with Town(database, more=ABROAD) as town:
         hidden = town.post("/v1/people", SYSTEM_ADMIN, {"name": "哈丽娅"}).json()["id"]
         assert town.get(f"/v1/people/{hidden}", CLERK).status_code == 404
-        near = town.post("/v1/people", SYSTEM_ADMIN, {"name": "马建军"}).json()["id"]
+        known = {"name": "马建军", "identity_number": "11010519491231002X"}
+        near = town.post("/v1/people", SYSTEM_ADMIN, known).json()["id"]
         wish = {"person": near, "unit": LEAD, "role": "county_signatory"}
         assert town.post("/v1/posts", SYSTEM_ADMIN, wish).status_code == 201
         number = town.drafted(signatory=near, contact={"person": hidden})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from conftest import World
 from worlds import ADMIN, COLLECTOR, GRID_WORKER, VILLAGE, Town
 
+from authz import traces
 from authz.fact import Fact
 from authz.post import PersonRegistered, PostAssigned
 
@@ -54,8 +56,9 @@ def test_72_a_record_is_verified_by_another_natural_person(town: Town) -> None:
 def test_72_a_reviewer_did_not_collect(town: Town) -> None:
     review = town.edit(operation="review", changes=[])
     assert town.post("/v1/edits", ADMIN, review).status_code == 201
-    assert town.post("/v1/edits", ADMIN, town.edit()).status_code == 201
-    assert told(town.post("/v1/edits", ADMIN, review)) == (403, "collector_reviewer")
+    assert told(town.post("/v1/edits", ADMIN, town.edit())) == (403, "collector_reviewer")
+    assert town.post("/v1/edits", ADMIN, town.edit(quarter=3)).status_code == 201
+    assert told(town.post("/v1/edits", ADMIN, review | {"quarter": 3})) == (403, "collector_reviewer")
 
 
 def test_72_in_one_batch_as_one_after_the_other(town: Town) -> None:
@@ -67,3 +70,43 @@ def test_72_in_one_batch_as_one_after_the_other(town: Town) -> None:
     ]
     results = town.post("/v1/edits/batch", COLLECTOR, items).json()["results"]
     assert [each.get("duty", each["decision"]) for each in results] == ["permit", "collector_verifier", "permit"]
+
+
+@pytest.mark.parametrize(("arm", "first", "then"), [
+    ("ANY(:collected)", "collect", "verify"), ("ANY(:checked) AND e.", "verify", "collect"),
+])  # fmt: skip
+def test_72_a_trace_that_is_not_followed_is_noticed(
+    town: Town, monkeypatch: pytest.MonkeyPatch, arm: str, first: str, then: str
+) -> None:
+    assert arm in traces.HANDS
+    assert town.post("/v1/edits", COLLECTOR, town.edit(operation=first, changes=[])).status_code == 201
+    again = town.edit(operation=then, changes=[])
+    assert told(town.post("/v1/edits", COLLECTOR, again)) == (403, "collector_verifier")
+    monkeypatch.setattr(
+        traces, "HANDS", traces.HANDS.replace(arm, f"{arm[: arm.index(')') + 1]} AND FALSE{arm[arm.index(')') + 1 :]}")
+    )
+    assert town.post("/v1/edits", COLLECTOR, again).status_code == 201
+
+
+def test_72_a_deputy_collects_with_the_hands_of_whom_he_stands_in_for(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trace is read from the log: what the deputy collected, the holder of the post does not verify, nor the deputy."""
+    post = town.get(f"/v1/people/{COLLECTOR}", ADMIN).json()["posts"][0]["post"]
+    until = (datetime.now(UTC) + timedelta(days=5)).isoformat()
+    wish = {"post": post, "deputy": GRID_WORKER, "until": until, "reason": "外出培训"}
+    answer = town.post("/v1/deputies", ADMIN, wish)
+    assert answer.status_code == 201, answer.text
+    deputy, own = (
+        each["post"] for each in sorted(
+            town.get(f"/v1/people/{GRID_WORKER}", ADMIN).json()["posts"], key=lambda each: -each["post"])
+    )  # fmt: skip
+    verify = town.edit(operation="verify", changes=[])
+    done = town.post("/v1/edits", GRID_WORKER, town.edit(), mandate_post=str(deputy))
+    assert done.status_code == 201, done.text
+    for person, acting in ((COLLECTOR, post), (GRID_WORKER, own), (GRID_WORKER, deputy)):
+        refused = town.post("/v1/edits", person, verify, mandate_post=str(acting))
+        assert told(refused) == (403, "collector_verifier"), (person, acting)
+    assert town.post("/v1/edits", GRID_WORKER, verify | {"quarter": 3}, mandate_post=str(own)).status_code == 201
+    monkeypatch.setattr(traces, "HANDS", traces.HANDS.replace("= deputy.deputy_for", "= deputy.deputy_for AND FALSE"))
+    assert town.post("/v1/edits", COLLECTOR, verify, mandate_post=str(post)).status_code == 201

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 import audit
 import authz
 from audit import vocabulary
-from audit.entry import LARGEST, Entry, Envelope, Malformed, canonical, encode, parse
+from audit.canonical import LARGEST, Malformed, canonical
+from audit.entry import Entry, Envelope, encode, parse
 from authz import fact as facts
 from authz.household import HouseholdsLoaded
 

@@ -28,7 +28,7 @@ POST = Post(5, "p-2", "u-64-lead", "64", "region_approver", "x", AT, AT.replace(
 
 def scene(person: str = "p-2") -> Scene:
     rows = Rows(people=dict(PEOPLE), households={"h-1": Household("h-1", "640324100201", "monitored")})
-    return Scene(rows, AT, 9, law(), PEOPLE[person], POST)
+    return Scene(rows, AT, 9, law(), PEOPLE[person], replace(POST, person=person))
 
 
 def row(state: str = "asked") -> dict[str, Any]:

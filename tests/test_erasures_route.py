@@ -154,3 +154,49 @@ def test_one_member_alone(town: Town, database: World) -> None:
     with database.engine.connect() as connection:
         assert erasing.reached(connection, Scope(None, "h-monitored", "m-2"), town.size()).erased != ()
         assert erasing.reached(connection, Scope(None, "h-monitored", "m-1"), town.size()).erased == ()
+
+
+def test_what_is_named_one_by_one_goes_too_and_comes_back_no_more(town: Town, database: World) -> None:
+    """A free text and an attachment hold a person's data: the officer names them, the approver sees them."""
+    request = town.drafted()
+    (text,) = rows(database, "SELECT entry, path FROM vault WHERE entry = :n AND path LIKE '%title%'", n=request)
+    loose = town.paper(content=b"%PDF-1.4\n%loose\n%%EOF\n")
+    before = checked(database)
+    also = [{"entry": text.entry, "path": text.path}]
+    number = asked(town, **HOUSEHOLD, also=also, attachments=[loose])
+    seen = town.get(f"/v1/erasures/{number}", APPROVER).json()
+    assert (seen["also"], seen["attachments"]) == (also, [loose])
+    assert len(rows(database, "SELECT FROM content WHERE sha256 = :s", s=loose)) == 1
+    stored = rows(database, "SELECT salt, value FROM vault WHERE entry = :e AND path = :p", e=text.entry, p=text.path)
+    assert town.change(f"/v1/erasures/{number}/approval", APPROVER).status_code == 200
+    assert rows(database, "SELECT FROM content WHERE sha256 = :s", s=loose) == []
+    assert rows(database, "SELECT FROM vault WHERE entry = :e AND path = :p", e=text.entry, p=text.path) == []
+    after = checked(database)
+    assert (after.verdict, after.erased) == ("OK", before.erased + 5)
+    (salt, value) = (bytes(stored[0].salt).hex(), stored[0].value)
+    as_superuser(
+        database, f"INSERT INTO vault VALUES ({text.entry}, '{text.path}', '\\x{salt}', '{value}')".replace(":", "\\:")
+    )
+    assert erasing.repeat(database.engine) == 1
+
+
+def test_what_is_not_there_or_must_be_kept_is_not_named(town: Town, database: World) -> None:
+    number = asked(town, **HOUSEHOLD)
+    (letter,) = rows(database, "SELECT body -> 'attachments' ->> 0 AS s FROM request WHERE ended IS NULL LIMIT 1")
+    (bundle,) = rows(database, "SELECT sha256 AS s FROM content WHERE media_type LIKE '%bundle%' LIMIT 1")
+    (edit,) = rows(
+        database, "SELECT entry, path FROM vault JOIN entry ON number = entry WHERE household = 'h-other' LIMIT 1"
+    )
+    asked_before = rows(database, "SELECT FROM entry WHERE kind LIKE 'ErasureAsked'")
+    for wrong in (
+        {"also": [{"entry": number, "path": "/reason"}]}, {"also": [{"entry": edit.entry, "path": "/none"}]},
+        {"also": [{"entry": 10**9, "path": edit.path}]}, {"attachments": ["0" * 64]}, {"attachments": [letter.s]},
+        {"attachments": [bundle.s]}, {"also": [{"entry": edit.entry}]}, {"attachments": ["x"]},
+        {"also": [{"entry": edit.entry, "path": edit.path}] * 101},
+    ):  # fmt: skip
+        answer = town.post("/v1/erasures", SECURITY_ADMIN, {**HOUSEHOLD, **wrong})
+        assert answer.status_code == 422, (wrong, answer.text)
+    assert rows(database, "SELECT FROM entry WHERE kind = 'ErasureNamed'") == []
+    assert len(rows(database, "SELECT FROM entry WHERE kind LIKE 'ErasureAsked'")) == len(asked_before) == 1
+    good = {**HOUSEHOLD, "also": [{"entry": edit.entry, "path": edit.path}]}
+    assert town.post("/v1/erasures", ADMIN, good).status_code == 403

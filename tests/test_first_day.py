@@ -17,6 +17,7 @@ from worlds import CITY_LEAD, LEAD, REGION_LEAD, VILLAGE
 
 from api import bootstrap, founding, handing
 from api.identity import Issuers
+from api.world_names import draw
 
 FIRST = {"name": "王建国", "identity_number": "11010519491231002X"}
 BODIES = [
@@ -50,7 +51,8 @@ class Day(worlds.Town):
 
     def staff(self, by: str, posts: list[tuple[str, str, str]]) -> None:
         for person, unit, role in posts:
-            assert self.done("/v1/people", by, {"id": person, "name": "马秀兰"})["id"] == person
+            body = {"id": person, "name": "马秀兰", "identity_number": draw(person).identity_number}
+            assert self.done("/v1/people", by, body)["id"] == person
             self.done("/v1/posts", by, {"person": person, "unit": unit, "role": role})
 
 

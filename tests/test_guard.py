@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from api import founding, policies
 from api.database import Database
-from audit import guard
+from audit import fsck, guard
 from authz import refusal
 from authz.refusal import Closed
 
@@ -21,6 +21,7 @@ FENCE = {
     "all of the parent": "ALTER TABLE entry DISABLE TRIGGER ALL",
     "of the acts": "ALTER TABLE act DISABLE TRIGGER append_only",
     "of the nodes": "ALTER TABLE node DISABLE TRIGGER append_only_whole",
+    "of the leaves": "ALTER TABLE leaves DISABLE TRIGGER append_only",
     "only for replicas": "ALTER TABLE act ENABLE REPLICA TRIGGER append_only",
     "only for ordinary sessions": "ALTER TABLE entry_00000 ENABLE TRIGGER append_only_whole",
     "dropped": "DROP TRIGGER append_only ON act",
@@ -75,6 +76,38 @@ def test_a_start_is_refused(database: World, what: str) -> None:
             "mandate.test/log",
             False,
         )
+
+
+PLACES = {
+    "a trigger of a partition disabled": ["数据表 entry_00000 的防改触发器 append_only 已停用"],
+    "the other one": ["数据表 entry_00000 的防改触发器 append_only_whole 已停用"],
+    "all of the parent": [f"数据表 {table} 的防改触发器 {name} 已停用"
+                          for table in ("entry", "entry_00000") for name in ("append_only", "append_only_whole")
+                          if (table, name) != ("entry_00000", "append_only_whole")],
+    "of the acts": ["数据表 act 的防改触发器 append_only 已停用"],
+    "of the nodes": ["数据表 node 的防改触发器 append_only_whole 已停用"],
+    "of the leaves": ["数据表 leaves 的防改触发器 append_only 已停用"],
+    "only for replicas": ["数据表 act 的防改触发器 append_only 未设为始终生效"],
+    "only for ordinary sessions": ["数据表 entry_00000 的防改触发器 append_only_whole 未设为始终生效"],
+    "dropped": ["数据表 act 的防改触发器 append_only 不存在"],
+    "one that never fires": ["数据表 act 的防改触发器 append_only 已被换成别的内容"],
+    "one that misses deletes": ["数据表 act 的防改触发器 append_only 已被换成别的内容"],
+    "a function that lets pass": ["防改触发器所用的函数 refuse_change 已被改动"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FENCE)
+def test_a_check_of_the_log_names_what_is_missing_of_the_fence(database: World, what: str) -> None:
+    engine = create_engine(database.superuser_url)
+    assert fsck.check(engine).findings == ()
+    database.intact = False
+    for each in FENCE[what].split("; ") if what != "a function that lets pass" else [FENCE[what]]:
+        as_superuser(database, each)
+    report = fsck.check(engine)
+    engine.dispose()
+    assert report.verdict == "UNGUARDED"
+    assert {(each.kind, each.number) for each in report.findings} == {("UNGUARDED", None)}
+    assert [each.detail.partition("：")[0] for each in report.findings] == PLACES[what]
 
 
 def test_a_log_as_it_was_made_is_guarded_with_every_partition(database: World) -> None:

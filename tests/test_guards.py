@@ -145,7 +145,7 @@ RIGHTS: dict[str, str] = {
     "entry": "SI", "act": "SI", "head": "SU", "vault": "SID", "content": "SI", "usage": "SI", "idempotency": "SIUD",
     "person": "SIU", "unit": "SIU", "post": "SIU", "household": "SIU", "grants": "SIU", "request": "SIU", "opening": "SIU", "erasure": "SIU",
     "document": "SIU", "charter": "SIU", "alembic_version": "S", "stranger": "SIUD", "ceremony": "SIUD", "cosignature": "SIUD",
-    "witness": "SIUD", "node": "SI", "checkpoint": "SIU", "edge": "SIU",
+    "witness": "SIUD", "node": "SI", "leaves": "SI", "checkpoint": "SIU", "edge": "SIU",
 }  # fmt: skip
 _WORDS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUNCATE"}
 

@@ -56,13 +56,13 @@ def test_attack_63_a_move_takes_two() -> None:
     asked = rule.ask_move(HERE, VILLAGES[1], "r")
     assert isinstance(asked, HouseholdMoveAsked)
     assert (asked.division, asked.to) == (VILLAGES[0], VILLAGES[1])
-    moved = rule.accept_move(ASKED, "n-1", "n-2")
+    moved = rule.accept_move(ASKED, "n-1", {"n-2"})
     assert (moved.division, moved.left) == (VILLAGES[1], VILLAGES[0])
     for known, asker, receiver, kind in (
         (ASKED, "n-1", "n-1", refusal.DutyConflict), (ASKED, None, "n-2", refusal.DutyConflict), (HERE, "n-1", "n-2", refusal.WrongState),
     ):  # fmt: skip
         with pytest.raises(kind):
-            rule.accept_move(known, asker, receiver)
+            rule.accept_move(known, asker, {receiver})
     for known, to, kind in ((ASKED, VILLAGES[2], refusal.WrongState), (HERE, VILLAGES[0], refusal.Unacceptable)):
         with pytest.raises(kind):
             rule.ask_move(known, to, "r")
@@ -88,3 +88,9 @@ def test_a_loaded_fact_puts_every_household_on_record() -> None:
         division="640324", households=(("h-1", VILLAGES[0], "monitored"), ("h-2", VILLAGES[1], "lifted_out"))
     )
     assert [change.key for change in fact.changes(None)] == [("h-1",), ("h-2",)]  # type: ignore[arg-type]
+
+
+def test_attack_63_a_move_between_two_accounts_of_whom_nobody_knows_is_not_shown_to_take_two() -> None:
+    for asker, receiver in (("p-1", "n-2"), ("n-1", "p-2"), ("p-1", "p-2")):
+        with pytest.raises(refusal.DutyConflict, match="请先登记身份证件号码"):
+            rule.accept_move(ASKED, asker, {receiver})

@@ -53,8 +53,16 @@ def test_a_rotated_key_is_signed_by_the_old_and_taken_up(house: House) -> None:
         published = signing.published(connection, ORIGIN)
     assert published is not None
     assert note.parse(published.note).signatures[0].key_id == Verifier.from_vkey(fact.vkey).key_id
+    assert checkpoint.open(published.note, [old])[0] == house.published()
+    (house.folder / "mandate.test_log.key").unlink()
+    house.write()
+    keeper.turn()
+    with house.world.engine.connect() as connection:
+        alone = signing.published(connection, ORIGIN)
+    assert alone is not None
+    assert checkpoint.open(alone.note, [Verifier.from_vkey(fact.vkey)])[0].size == before.size + 2
     with pytest.raises(checkpoint.Unverified):
-        checkpoint.open(published.note, [old])
+        checkpoint.open(alone.note, [old])
     with pytest.raises(checkpoint.BadKey):
         keyring.rotate(house.folder, ORIGIN, replace(old, public=bytes(32)).vkey)
 

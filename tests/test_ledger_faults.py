@@ -49,7 +49,7 @@ def at_commit(world: World, *faults: Fault) -> Iterator[list[Fault]]:
             waiting.pop(0)(connection)
 
     def mark(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
-        connection.info["batch"] = statement.startswith("UPDATE head")
+        connection.info["batch"] = "UPDATE head" in statement
 
     event.listen(world.engine, "commit", strike)
     event.listen(world.engine, "before_cursor_execute", mark)

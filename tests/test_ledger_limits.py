@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from acts import Say, as_superuser, loaded, rows, running
+from acts import Say, as_superuser, laws, loaded, rows, running
 from conftest import World
 
 from audit.batch import Clockwatch

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api import policies
-from authz import duty, policy, refusal, table
+from authz import duty, policy, refusal, spec, table
 from authz.division import Divisions
 from authz.pdp import Rule
 
@@ -23,6 +23,9 @@ ALLOWED = {(r.role, act, o) for r in SPEC if r.expected == "allow" for act, o in
 REFUSED = {(r.role, act, o) for r in SPEC if r.expected == "deny" for act, o in product(r.acts, r.objects)}
 DUTIES = table.rows(
     "duties.spec.csv", (HOME / "duties.spec.csv").read_bytes(), ("code", "left", "right", "expected", "because")
+)
+FIELDS = table.rows(
+    spec.FIELDS, (HOME / spec.FIELDS).read_bytes(), ("unit_kind", "field", "expected", "because"), comments=True
 )
 CONTRACT_ROLES = {
     "region_handler", "region_approver", "city_observer", "county_clerk", "county_signatory", "county_admin",
@@ -108,6 +111,13 @@ def test_a_row_of_the_duties(line: table.Line) -> None:
             duty.separated(POLICY, code, left, right)
     else:
         duty.separated(POLICY, code, left, right)
+
+
+@pytest.mark.parametrize("line", FIELDS, ids=lambda line: f"{line.fields[0]}-{line.fields[3]}")
+def test_a_row_of_the_fields(line: table.Line) -> None:
+    kind, names, expected, _ = line.fields
+    for name in names.split():
+        assert POLICY.catalogue.remits.has(kind, *name.split(".")) == (expected == "allow"), name
 
 
 def test_every_duty_rests_on_a_row() -> None:

@@ -1,13 +1,13 @@
-"""The two READMEs, the changelog and the decision pages say what is so: their commands are played, their claims compared."""
+"""The two READMEs say what is so: their commands are played, their claims compared."""
 
 from __future__ import annotations
 
+import argparse
 import fnmatch
 import inspect
 import json
 import re
 import shlex
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,9 @@ from api import cli, scenes, settings, world_bodies, world_people
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 READMES = (ENGLISH, CHINESE)
-DOCUMENTS = (
-    *READMES,
-    "CHANGELOG.md",
-    "docs/formats.md",
-    "policies/divisions/README.md",
-    "policies/calendars/README.md",
-)
-DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 SECTIONS = {
     "What it is": "这是什么", "Run it": "怎么用起来", "For whom": "谁用它做什么", "Ten scenarios": "十个场景",
-    "Three trips": "试办三件事", "Whom you have to trust": "可信边界", "Witnesses": "见证人", "Evidence": "证据文件",
+    "Three trips": "试办三件事", "What else it does": "还能做什么", "Whom you have to trust": "可信边界", "Witnesses": "见证人", "Evidence": "证据文件",
     "What is not there yet": "暂未提供", "Words": "用语", "Where things are": "文件目录", "Commands": "命令",
     "Sources": "数据来源",
 }  # fmt: skip
@@ -72,7 +64,7 @@ def test_both_tables_name_the_same_things(title: str) -> None:
     assert named[0] == named[1] != []
 
 
-@pytest.mark.parametrize("title", ["Whom you have to trust", "For whom"])
+@pytest.mark.parametrize("title", ["Whom you have to trust", "For whom", "What else it does"])
 def test_neither_language_promises_more(title: str) -> None:
     counts = {len(re.findall(r"^\* ", section(name, title), re.MULTILINE)) for name in READMES}
     assert len(counts) == 1
@@ -122,6 +114,33 @@ def test_every_word_of_the_command_line_exists(name: str, capsys: pytest.Capture
         with pytest.raises(SystemExit) as ended:
             cli.main([word, "--help"])
         assert ended.value.code == 0, capsys.readouterr().err
+
+
+def commands() -> set[tuple[str, ...]]:
+    """Every command as it is parsed, with each of its actions."""
+    subparsers = next(each for each in cli._parser()._actions if isinstance(each, argparse._SubParsersAction))
+    found: set[tuple[str, ...]] = set()
+    for word, parser in subparsers.choices.items():
+        actions = [choice for each in parser._actions for choice in each.choices or ()]
+        found |= {(word, each) for each in actions} or {(word,)}
+    return found
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_command_of_the_command_line_is_told(name: str) -> None:
+    told = [each.split()[1:] for row in table(name, "Commands") for each in ticked(" ".join(row)) if "mandate " in each]
+    assert [each for each in commands() if not any(tuple(words[: len(each)]) == each for words in told)] == []
+    assert ("policies", "adopt") in commands()
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_route_that_is_named_exists(name: str) -> None:
+    known = {(verb, path) for path, verbs in json.loads(text("openapi.json"))["paths"].items() for verb in verbs}
+    named = re.findall(r"`(GET|POST|PUT) (/[^`\s?]+)", text(name))
+    assert len(named) > 8
+    assert {(verb.lower(), re.sub(r"\{\w+\}", "{id}", path)) for verb, path in named} <= {
+        (verb, re.sub(r"\{\w+\}", "{id}", path)) for verb, path in known
+    }
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -262,31 +281,3 @@ def test_a_trip_that_goes_otherwise_is_noticed(database: World) -> None:
     with worlds.Town(database) as town:
         wrong = [Call("p-2001", each.verb, each.path, each.body, each.status) for each in calls(ENGLISH)]
         assert [played(town, call) for call in wrong] != [call.status for call in wrong]
-
-
-# --- links, changelog, decisions ------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", [*DOCUMENTS, *(f"docs/decisions/{each.name}" for each in DECISIONS)])
-def test_every_link_leads_somewhere(name: str) -> None:
-    links = [each for each in re.findall(r"\]\(([^)\s]+)\)", text(name)) if not each.startswith("http")]
-    assert [each for each in links if not ((ROOT / name).parent / each.partition("#")[0]).exists()] == []
-
-
-def test_the_changelog_begins_with_this_version() -> None:
-    version = tomllib.loads(text("pyproject.toml"))["project"]["version"]
-    assert re.findall(r"^## \[?([0-9.]+)", text("CHANGELOG.md"), re.MULTILINE)[0] == version
-
-
-def test_decisions_are_numbered_without_gaps() -> None:
-    assert [each.name[:4] for each in DECISIONS] == [f"{n:04}" for n in range(1, len(DECISIONS) + 1)]
-
-
-@pytest.mark.parametrize("page", DECISIONS, ids=lambda each: each.stem)
-def test_a_decision_says_why(page: Path) -> None:
-    written = page.read_text(encoding="utf-8")
-    assert written.startswith(f"# {page.name[:4]} ")
-    assert re.findall(r"^\*\*(\w+)\.\*\* \S", written, re.MULTILINE) == [
-        "Context",
-        "Decision",
-        "Consequences",
-        "Alternatives",
-    ]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit import entry, reread, vocabulary
-from audit.entry import Entry, Malformed
+from audit.canonical import Malformed
+from audit.entry import Entry
 
 PINNED = json.loads((Path(__file__).parent / "golden/entries.json").read_text(encoding="utf-8"))
 GOLDEN = [each["bytes"].encode() for each in PINNED.values()]

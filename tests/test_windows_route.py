@@ -20,6 +20,7 @@ from worlds import (
     SIGNATORY,
     TOWN_ADMIN,
     USUAL,
+    VILLAGE,
     YUHAI,
     Town,
 )  # fmt: skip
@@ -92,7 +93,11 @@ def test_only_the_regional_approver_opens_and_closes(town: Town, person: str) ->
     ({"cells": ["lifted_out.risk_elimination"]}, "no_such_cell"), ({"cells": []}, "misshapen"),
     ({"operations": ["mark_eliminated"]}, "unacceptable"), ({"until": "2026-12-31T24:00:00+08:00"}, "misshapen"),
     ({"until": "2020-01-01T00:00:00+08:00"}, "empty_interval"), ({"division": "640324000"}, "bad_division_code"),
-    ({"state": "open"}, "misshapen"),
+    ({"from": "2020-01-01T00:00:00+08:00", "until": "2020-02-01T00:00:00+08:00"}, "empty_interval"),
+    ({"operations": ["update", "delete"]}, "unacceptable"), ({"state": "open"}, "misshapen"),
+    ({"repeat": {"every": "month", "times": 2}}, "misshapen"), ({"repeat": {"every": "quarter", "times": 1}}, "misshapen"),
+    ({"repeat": {"every": "quarter", "times": 9}}, "misshapen"), ({"repeat": {"every": "quarter"}}, "misshapen"),
+    ({"repeat": {"every": "quarter", "times": 2}}, "unacceptable"),
 ])  # fmt: skip
 def test_what_may_not_be_opened(town: Town, more: dict[str, Any], code: str) -> None:
     answer = town.post("/v1/windows", APPROVER, notice(**more))
@@ -109,3 +114,45 @@ def test_versions_and_pages(town: Town) -> None:
     assert town.post(f"/v1/windows/{ids[0]}/closure", APPROVER).status_code == 428
     assert town.post(f"/v1/windows/{ids[0]}/closure", APPROVER, if_match='"1"').status_code == 412
     assert town.post("/v1/windows/999999/closure", APPROVER, if_match='"1"').status_code == 404
+
+
+def test_one_notice_opens_a_window_for_every_quarter(town: Town) -> None:
+    """S19, S24: all of them at once, each with grants of its own; before its quarter a window permits nothing."""
+    begin = datetime.now(UTC)
+    until = begin + timedelta(days=20)
+    wish = notice(
+        division="640324",
+        repeat={"every": "quarter", "times": 4},
+        **{"from": begin.isoformat(), "until": until.isoformat()},
+    )
+    before = town.size()
+    told = town.post("/v1/windows", APPROVER, wish).json()
+    assert town.size() == before + 8, "four windows of one county each, in one act"
+    assert [each["id"] for each in told["windows"]] == [before, before + 2, before + 4, before + 6]
+    assert (told["id"], told["grants"]) == (before, told["windows"][0]["grants"])
+    seen = [town.get(f"/v1/windows/{each['id']}", CLERK).json() for each in told["windows"]]
+    assert [each["state"] for each in seen] == ["open", "pending", "pending", "pending"]
+    assert all(each["notice"]["title"] == wish["notice"]["title"] for each in seen), (
+        "the words are kept once, and read by all"
+    )
+    listed = town.get("/v1/windows", CLERK).json()["items"]
+    assert [(each["id"], each["notice"]["issuer"]) for each in listed] == [
+        (each["id"], wish["notice"]["issuer"]) for each in seen[::-1]
+    ]
+    mine = [each["grants"][0]["grant"] for each in told["windows"]]
+    assert [town.get(f"/v1/grants/{each}", ADMIN).json()["window"] for each in mine] == [each["id"] for each in seen]
+    # The second quarter's grant is on record and not in force: nothing is handed on under it; the first one's is.
+    second = seen[1]
+    early = {
+        "holder": f"u-{VILLAGE}-village", "role": "village_collector", "division": VILLAGE, "cells": INCOME,
+        "operations": USUAL, "from": second["from"], "until": second["until"], "reason": "按分工采集",
+    }  # fmt: skip
+    assert town.post(f"/v1/grants/{mine[1]}/delegations", ADMIN, early).json()["code"] == "outside_period"
+    assert town.post("/v1/edits", COLLECTOR, town.edit()).json()["code"] == "no_grant"
+    town.delegated(mine[0], until=until.isoformat())
+    assert town.post("/v1/edits", COLLECTOR, town.edit()).status_code == 201
+    # Each is closed alone.
+    assert len(town.change(f"/v1/windows/{second['id']}/closure", APPROVER).json()["cut"]) == 1
+    states = [town.get(f"/v1/windows/{each['id']}", CLERK).json()["state"] for each in told["windows"]]
+    assert states == ["open", "closed", "pending", "pending"]
+    assert town.post("/v1/edits", COLLECTOR, town.edit()).status_code == 201

@@ -65,6 +65,12 @@ POSTS = {
 PAPER = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 INCOME = ["monitored.income", "lifted_out.income"]
 USUAL = ["collect", "update", "verify"]
+# What a request must give as its ground for these.
+GROUNDS = {
+    "delete": "correction",
+    "rollback_elimination": "elimination_rollback",
+    "mark_eliminated": "risk_elimination",
+}
 
 
 def today() -> str:
@@ -174,13 +180,14 @@ class Town:
     def draft(self, *lines: dict[str, Any], **document: Any) -> dict[str, Any]:
         """The body of a request with the next free document number."""
         today = datetime.now(UTC).date()
+        risky = (GROUNDS[one] for each in lines for one in each["operations"] if one in GROUNDS)
         return {
             "document": {
                 "kind": "QINGSHI", "number": f"同乡振发〔{today.year}〕{next(self._numbers)}号",
                 "title": "关于申请防返贫监测系统收入信息采集权限的请示", "dated": today.isoformat(), "signatory": SIGNATORY,
                 "addressee": REGION_LEAD, "cc": [CITY_LEAD], "contact": {"person": CLERK, "phone": "0953-8022222"},
             } | document,
-            "ground": {"code": "quarterly_income", "text": "第四季度收入监测"},
+            "ground": {"code": next(risky, "quarterly_income"), "text": "第四季度收入监测"},
             "lines": list(lines or [self.line()]), "attachments": [self.paper()],
         }  # fmt: skip
 

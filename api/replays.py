@@ -1,0 +1,196 @@
+"""Replays over HTTP: what a draft would have decided about real past edits.
+
+POST /v1/replays         {policy, from, until, division?}; the question is put on record, nothing is worked out yet
+GET  /v1/replays/{id}    works out one more piece and tells how far it has come: ask again until the state is `done`
+
+`policy` is the digest of files that were proposed, or that are in force. Whoever asks sees entries of the replay's
+division only, and no values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import fields, pep
+from api.dossiers import older
+from api.pep import Asked, Wish
+from audit import amendments, head, moments, replay, search
+from audit.act import Recorded
+from audit.replay import Progress, Replay
+from authz import amendment, edition, redecision, refusal
+from authz.decision import Law, Scene
+from authz.fact import Fact, instant
+from authz.redecision import ReplayAsked
+from authz.refusal import Misshapen
+from authz.register import Reads
+
+router = APIRouter()
+EXAMPLE = {
+    "policy": "0" * 64, "from": "2026-10-01T00:00:00+08:00", "until": "2026-12-31T00:00:00+08:00", "division": "640324",
+}  # fmt: skip
+
+
+class ReplayBody(fields.Body):
+    policy: fields.Sha256 | None = None
+    policies: fields.Sha256 | None = None
+    begin: Annotated[fields.Instant, Field(alias="from")]
+    until: fields.Instant
+    division: fields.DivisionCode | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """The digest under whichever of its two names it came."""
+        return self.policy or self.policies
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is on record under a digest: which part of the rules it is, for which division, and where the range lies."""
+
+    part: str
+    division: str
+    begin: int
+    end: int | None
+    """Null where the log has not passed the end of the range."""
+
+
+@dataclass(kw_only=True)
+class AskReplay(Asked):
+    """Somebody asks what these rules would have decided."""
+
+    name: ClassVar[str] = "policy.replay"
+    authority: ClassVar[bool] = False
+    wish: Wish[ReplayBody]
+    found: Found | None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads()
+
+    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+        if scene.post is None:
+            raise refusal.NotEmployed(missing="post")
+        body = self.wish.got
+        place = body.division if body and body.division else scene.post.division
+        scene.must(self.name, place if scene.law.lineage.known_once(place) else scene.post.division)
+        body = self.wish.take()
+        _must_make_sense(body, place, scene)
+        if self.found is None or body.digest is None:
+            raise refusal.Unknown()
+        end = scene.size if self.found.end is None else self.found.end
+        return (
+            ReplayAsked(
+                division=place, part=self.found.part, policy=body.digest,
+                narrows=self.found.division if self.found.part == amendment.NARROWING else None,
+                since=instant(body.begin), until=instant(body.until), begin=min(self.found.begin, end), end=end,
+            ),
+        )  # fmt: skip
+
+    def about(self) -> Mapping[str, Any]:
+        return {"division": self.wish.got.division if self.wish.got else None}
+
+    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
+        fact = recorded.facts[0]
+        assert isinstance(fact, ReplayAsked)
+        assert recorded.number is not None
+        return 201, question(recorded.number, fact) | {"state": "asked"}
+
+
+def _must_make_sense(body: ReplayBody, place: str, scene: Scene) -> None:
+    if (body.policy is None) == (body.policies is None):
+        raise Misshapen(pointers=[{"pointer": "/policy", "message": "请填写一套规则的 SHA-256（policy）"}])
+    if body.begin >= body.until:
+        raise Misshapen(pointers=[{"pointer": "/until", "message": "结束时间应晚于开始时间"}])
+    if not scene.law.lineage.known_once(place) and not scene.law.divisions.known(place):
+        raise refusal.BadDivisionCode(pointers=[{"pointer": "/division", "message": refusal.BadDivisionCode.title}])
+
+
+def question(number: int, fact: ReplayAsked) -> dict[str, Any]:
+    return {
+        "id": number, "policy": fact.policy, "part": fact.part, "division": fact.division, "from": fact.since,
+        "until": fact.until, "begin": fact.begin, "end": fact.end,
+    }  # fmt: skip
+
+
+@router.post("/v1/replays", status_code=201, summary="用一套规则草案重新判定过去的数据操作",
+             openapi_extra=pep.described(ReplayBody, EXAMPLE))  # fmt: skip
+async def ask(request: Request) -> Response:
+    who, wish = pep.caller(request), await pep.wish(request, ReplayBody)
+    found = await run_in_threadpool(_found, request, wish.got)
+    act = AskReplay(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, found=found)
+    return await pep.perform(request, act)
+
+
+def _found(request: Request, body: ReplayBody | None) -> Found | None:
+    """The draft, if the caller may see it, and the entries of the range."""
+    scene = pep.look(request, Reads())
+    if body is None or body.digest is None or scene.post is None:
+        return None
+    with head.reading(pep.deployment(request).database.engine) as connection:
+        known = _proposed(amendments.of(connection, body.digest), scene)
+        if known is None and replay.ever(connection, body.digest) and scene.may("policy.read", scene.post.division):
+            known = amendment.WHOLE, scene.post.division
+        if known is None:
+            return None
+        size = head.read(connection).size
+        ends = moments.before(connection, (body.begin, body.until), size)
+    end = ends[body.until]
+    return Found(*known, ends[body.begin], end if end < size else None)
+
+
+def _proposed(rows: Iterable[Mapping[str, Any]], scene: Scene) -> tuple[str, str] | None:
+    """The newest proposal of the files that the caller may see."""
+    for row in rows:
+        if scene.may("policy.read", row["division"]):
+            return row["body"]["part"], row["division"]
+    return None
+
+
+@router.get(
+    "/v1/replays/{id}", summary="重新判定的进度与结果：判定会改变的记录", openapi_extra=pep.queried(fields.Page)
+)
+def one(request: Request, id: str) -> Response:
+    """Each asking carries the work one piece on; what has been found so far is listed, oldest first."""
+    number, query = pep.number(id), fields.read_query(request.url.query.encode(), fields.Page)
+    scene, house = pep.look(request, Reads()), pep.deployment(request)
+    with head.reading(house.database.engine) as connection:
+        entry = search.one(connection, number)
+        if entry is None or not isinstance(entry.fact, ReplayAsked):
+            raise refusal.Unknown()
+        fact = entry.fact
+        if scene.post is None or not scene.may("policy.replay", fact.division):
+            raise refusal.Unknown()
+        within = _within(fact, house.laws.on_record(connection, number))
+        progress = replay.resume(connection, Replay(fact, within, house.laws), number)
+        after = older(query.cursor)
+        found = list(replay.changed(connection, number, -1 if after is None else after, query.limit + 1))
+    items = found[: query.limit]
+    cursor = str(items[-1]["entry"]) if len(found) > query.limit else None
+    return pep.page(items, cursor, request, **question(number, fact), **told(progress, fact))
+
+
+def _within(fact: ReplayAsked, law: Law) -> frozenset[str] | None:
+    whole = any(each.code == fact.division for each in law.divisions.roots())
+    return None if whole else edition.reach(fact.division, law)
+
+
+def told(progress: Progress, fact: ReplayAsked) -> dict[str, Any]:
+    """How far it has come, and the counts: all together and by the unit that edited."""
+    whole: Counter[str] = sum(progress.counts.values(), Counter())
+    return {
+        "state": "done" if progress.reached >= fact.end else "running", "reached": progress.reached,
+        "counts": {change: whole[change] for change in redecision.CHANGES},
+        "units": [
+            {"unit": unit or None} | {change: found[change] for change in redecision.CHANGES}
+            for unit, found in sorted(progress.counts.items())
+        ],
+    }  # fmt: skip

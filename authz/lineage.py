@@ -1,0 +1,221 @@
+"""The past of the divisions: what codes were called, what took their place, and since when each stands as it is.
+
+An edition is three tables, and the record names them by one digest:
+
+    tree       every division of the edition with its parent
+    history    the name of every code in every edition so far; a code that is absent did not exist
+    changes    what became what between two editions, one row per change
+
+A code that is abolished lives on here: it has a seat (who answers for it now) and heirs (what took over its people).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+from authz import table
+from authz.division import LEVELS, Divisions, check_code, parse_divisions
+from authz.refusal import BadDivisionCode
+
+TREE: Final = "ningxia.csv"
+HISTORY: Final = "ningxia_history.csv"
+CHANGES: Final = "ningxia_changes_2019_2023.csv"
+HEAD: Final = ("as_of_from", "as_of_to", "level", "change", "old_code", "old_name", "new_code", "new_name")
+RECODED: Final = ("recoded_same_name", "recoded")
+"""The old code's people live on under the new code."""
+SAME_PLACE, MOVED, LAY_IN = "renamed_same_place", "moved_same_code", "lay_in"
+"""Another name for the same place; the same code under another parent; the parent that a code had before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From this edition on, people of `old` live under the code `new`."""
+
+    edition: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The names a code has had, edition by edition: an abolished code is told apart from a wrong one (G11, G14).
+
+    `names` holds (edition, name) pairs in order; an edition without the code is absent. `lay` holds the parent a code
+    once had where the code itself does not say it. `seat` and `heirs` are told of abolished codes only.
+    """
+
+    editions: tuple[str, ...]
+    names: Mapping[str, tuple[tuple[str, str], ...]]
+    edges: tuple[Edge, ...] = ()
+    since: Mapping[str, str] = field(default_factory=dict)
+    lay: Mapping[str, str] = field(default_factory=dict)
+    seat: Mapping[str, str] = field(default_factory=dict)
+    heirs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def known_once(self, code: str) -> bool:
+        """Whether any loaded edition had the code."""
+        return code in self.names
+
+    def name_in(self, code: str, edition: str) -> str | None:
+        """What the code was called in an edition, or None if it did not exist then."""
+        return dict(self.names.get(code, ())).get(edition)
+
+    def successors(self, code: str) -> tuple[str, ...]:
+        """What took over the code directly."""
+        return tuple(dict.fromkeys(each.new for each in self.edges if each.old == code))
+
+    def above(self, code: str) -> tuple[str, ...]:
+        """The codes that an abolished one lay in, the nearest first, as far as they were ever divisions."""
+        found: list[str] = []
+        at = self._outer(code)
+        while at is not None and at not in found:
+            found.append(at)
+            at = self._outer(at)
+        return tuple(found)
+
+    def _outer(self, code: str) -> str | None:
+        if code in self.lay:
+            return self.lay[code]
+        shorter = [code[:width] for width in LEVELS if width < len(code)]
+        return next((each for each in reversed(shorter) if len(each) < len("640324") or each in self.names), None)
+
+    def descent(self, code: str, since: str = "") -> frozenset[str]:
+        """The code, all that lay in it, and what any of these became after the edition `since`."""
+        found = {code, *(each for each in self.seat if code in self.above(each))}
+        while more := {each.new for each in self.edges if each.edition > since and each.old in found} - found:
+            found |= more
+        return frozenset(found)
+
+
+def parse_bundle(edition: str, files: Mapping[str, bytes]) -> tuple[Divisions, Lineage]:
+    """The tree and the lineage of an edition out of its files."""
+    for name in {*files} ^ {TREE, HISTORY, CHANGES}:
+        table.bad(name, 1, "区划文件缺少或多余", "missing or unexpected file of divisions")
+    found = parse_lineage(files[HISTORY], files[CHANGES])
+    plain = parse_divisions(edition, TREE, files[TREE])
+    since = _since(found, plain, tuple(changes(files[CHANGES])))
+    divisions = Divisions(edition, [replace(row, since=since.get(row.code, "")) for row in plain])
+    gone = [code for code in found.names if not plain.known(code)]
+    # A first pass gives the seats, which `descent` climbs in the second.
+    seats = {code: _standing(found.above(code), plain) for code in gone}
+    found = replace(found, since=MappingProxyType(since), seat=MappingProxyType(seats))
+    heirs = {code: frozenset(each for each in found.descent(code) if plain.known(each)) for code in gone}
+    return divisions, replace(found, heirs=MappingProxyType(heirs))
+
+
+def parse_lineage(history: bytes, changed: bytes) -> Lineage:
+    """The lineage out of the history table (one column per edition) and the list of changes."""
+    head, *body = table.lines(HISTORY, history) or (table.Line(1, ()),)
+    if head.fields[:2] != ("code", "level"):
+        table.bad(HISTORY, head.number, "表头应以 code,level 开头", "unexpected header")
+    editions = head.fields[2:]
+    names: dict[str, tuple[tuple[str, str], ...]] = {}
+    for line in body:
+        code, _, *given = line.fields
+        if len(given) != len(editions) or code in names or not _is_code(code):
+            table.bad(HISTORY, line.number, "列数不符、代码重复或代码不规范", "wrong arity, repeated code or bad code")
+        names[code] = tuple((edition, name) for edition, name in zip(editions, given, strict=True) if name)
+    rows = tuple(changes(changed))
+    edges = tuple(Edge(each.edition, each.old, each.new) for each in rows if each.kind in RECODED)
+    lay = {each.old: each.new for each in rows if each.kind == LAY_IN}
+    return Lineage(editions, MappingProxyType(names), edges, lay=MappingProxyType(lay))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the changes: what `old` became in this edition. Codes and names that do not apply are empty."""
+
+    edition: str
+    kind: str
+    old: str
+    old_name: str
+    new: str
+    new_name: str
+
+
+def changes(data: bytes, edition: str | None = None) -> Iterator[Change]:
+    """The rows of the list of changes, or those of one edition."""
+    for line in table.rows(CHANGES, data, HEAD):
+        _, until, _, kind, old, old_name, new, new_name = line.fields
+        if edition in (None, until):
+            yield Change(until, kind, old, old_name, new, new_name)
+
+
+def _is_code(text: str) -> bool:
+    try:
+        check_code(text)
+    except BadDivisionCode:
+        return False
+    return True
+
+
+def _standing(above: Iterable[str], divisions: Divisions) -> str:
+    found = next((each for each in above if divisions.known(each)), None)
+    return divisions.roots()[0].code if found is None else found
+
+
+def _since(lineage: Lineage, divisions: Divisions, rows: tuple[Change, ...]) -> dict[str, str]:
+    """The edition from which each code has stood with the identity it has; codes that always did are left out.
+
+    A name that changed by more than its spelling is another identity, unless the change was declared to be one of the
+    same place: from a table alone, a renaming and a second use of a code look alike (G12).
+    """
+    found: defaultdict[str, str] = defaultdict(str)
+    same = {(each.edition, each.new) for each in rows if each.kind == SAME_PLACE}
+    first = lineage.editions[0] if lineage.editions else ""
+    for code, named in lineage.names.items():
+        before: tuple[str, str] | None = None
+        for edition, name in named:
+            place = lineage.editions.index(edition)
+            gap = before is None or lineage.editions.index(before[0]) != place - 1
+            if gap:
+                found[code] = "" if edition == first else edition
+            elif before is not None and name != before[1] and (edition, code) not in same:
+                old, new = (
+                    stem(each, _outer_names(code, at, lineage, divisions)) for at, each in (before, (edition, name))
+                )
+                found[code] = edition if old != new else found[code]
+            before = (edition, name)
+    for each in rows:
+        if each.kind == MOVED or each.kind in RECODED:
+            found[each.new] = max(found[each.new], each.edition)
+    return {code: edition for code, edition in found.items() if edition}
+
+
+def _outer_names(code: str, edition: str, lineage: Lineage, divisions: Divisions) -> tuple[str, ...]:
+    shorter = (code[:width] for width in LEVELS if width < len(code))
+    named = (
+        lineage.name_in(each, edition) or (divisions.get(each).name if divisions.known(each) else None)
+        for each in shorter
+    )
+    return tuple(each for each in named if each)
+
+
+_KINDS: Final = (
+    (re.compile("(?:社区)?居(?:民委员|委)会$|社区$"), "居"), (re.compile("村?村(?:民委员|委)会$|村$"), "村"),
+    (re.compile("(?:街道)?办事处$|街道$"), "街"),
+)  # fmt: skip
+_SHORT: Final = re.compile("(?:壮族|回族|维吾尔)?自治区$|省$")
+
+
+def stem(name: str, outer: Iterable[str] = ()) -> str:
+    """A name without what drifts: the names of what it lies in written before it, and the forms of one kind of body.
+
+    For comparing only (G16): 兴民村委会, 兴民村村民委员会 and 宁夏…长兴街道兴民村村民委员会 are one name.
+    """
+    kept = unicodedata.normalize("NFKC", name).strip()
+    for each in outer:
+        for form in (each, _SHORT.sub("", each)):
+            if form and kept.startswith(form) and len(kept) > len(form):
+                kept = kept[len(form) :]
+                break
+    for form_, kind in _KINDS:
+        if (found := form_.search(kept)) and found.start():
+            return kept[: found.start()] + kind
+    return kept

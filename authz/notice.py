@@ -1,0 +1,155 @@
+"""A holiday notice: the days off and make-up workdays that one authority declares for one span (放假安排).
+
+Loading one extends its layer of the calendar, or replaces what the layer said about that span. Every deadline that was
+provisional for want of it is counted again, and the old and the new day go on record together (S15).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from authz import calendar, refusal, table
+from authz.calendar import INDEX, NATION, Calendar, Layer
+from authz.division import Divisions
+from authz.fact import Change, Fact, Put, Where
+from authz.founding import CalendarLoaded
+
+MOST_DAYS: Final = 400
+MOST_SPAN: Final = 430
+"""Days: a notice speaks for one year; more is a mistake of the date, and its deadlines would not fit one entry."""
+MOST_MOVED: Final = 1_500
+_ONE: Final = timedelta(days=1)
+
+
+class CalendarExtended(Fact):
+    """From this entry on deadlines are counted with this notice too. `sha256` and `base` are the calendars after and before.
+
+    `moved` are the deadlines of farmers' applications that changed, "first working-days old new"; those whose old day
+    was provisional are among them even where the day stayed. `source` is a commitment.
+    """
+
+    sha256: str
+    base: str
+    layer: str
+    first: str
+    last: str
+    count: int
+    off: int
+    source: str
+    moved: tuple[str, ...]
+
+    def changes(self, where: Where) -> tuple[Change, ...]:
+        return (Put("charter", ("calendar",), {"value": self.sha256}),)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One declared day."""
+
+    date: date
+    name: str
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What one notice declares for a layer (`nation` or a division that keeps days of its own) from first to last day."""
+
+    layer: str
+    first: date
+    last: date
+    days: tuple[Named, ...]
+    source: str
+
+
+def extended(files: Mapping[str, bytes], notice: Notice, divisions: Divisions) -> dict[str, bytes]:
+    """The calendar files with this notice in them; refused where it is no notice, or leaves a gap."""
+    _check(notice, divisions)
+    known = calendar.parse_bundle(files)
+    layer = known.layers.get(notice.layer)
+    if (layer is not None and not layer.first - _ONE <= notice.last) or (
+        layer is not None and notice.first > layer.last + _ONE
+    ):
+        raise refusal.BadNotice("与已载入的安排之间有空缺，请先报送中间年份的通知")
+    name = f"layer_{notice.layer}.csv" if layer is None else _file_of(files[INDEX], notice.layer)
+    kept = [row for row in _rows(files, name) if not notice.first <= date.fromisoformat(row[0]) <= notice.last]
+    given = [(each.date.isoformat(), each.name, "off" if each.off else "work", notice.source) for each in notice.days]
+    made = dict(files) | {name: _csv(("date", "name", "kind", "source"), sorted([*kept, *given]))}
+    made[INDEX] = _csv(("layer", "file", "first", "last"), _index(files[INDEX], notice, name, layer))
+    return made
+
+
+def loaded(files: Mapping[str, bytes], base: str, digest: str, notice: Notice, clocks: Iterable[int], source: str,
+           path: tuple[str, ...], before: Calendar) -> CalendarExtended:  # fmt: skip
+    """The fact: what the notice is, and every deadline of these clocks (working days) that it moved or made final."""
+    after = calendar.parse_bundle(files)
+    return CalendarExtended(
+        sha256=digest, base=base, layer=notice.layer, first=notice.first.isoformat(), last=notice.last.isoformat(),
+        count=len(notice.days), off=sum(each.off for each in notice.days), source=source,
+        moved=tuple(" ".join(map(str, row)) for row in moved(before, after, notice, sorted(clocks), path)[:MOST_MOVED]),
+    )  # fmt: skip
+
+
+def moved(before: Calendar, after: Calendar, notice: Notice, clocks: Iterable[int], path: tuple[str, ...]
+          ) -> tuple[tuple[str, int, str, str], ...]:  # fmt: skip
+    """The deadlines counted anew: every first day from which a clock reaches into the span of the notice."""
+    found = []
+    for days in clocks:
+        start = notice.first - timedelta(days=2 * days + 30)
+        while start <= notice.last:
+            old, new = before.deadline(start, days, path), after.deadline(start, days, path)
+            if old.date != new.date or (old.provisional and not new.provisional):
+                found.append((start.isoformat(), days, old.date.isoformat(), new.date.isoformat()))
+            start += _ONE
+    return tuple(found)
+
+
+def _check(notice: Notice, divisions: Divisions) -> None:
+    if notice.layer != NATION and not divisions.known(notice.layer):
+        raise refusal.BadNotice("发布层级应为 nation（全国）或一个现行的行政区划代码")
+    if not notice.first <= notice.last or (notice.last - notice.first).days > MOST_SPAN:
+        raise refusal.BadNotice("起止日期不正确，请核对年份")
+    if not 1 <= len(notice.days) <= MOST_DAYS:
+        raise refusal.BadNotice(f"应列出 1 至 {MOST_DAYS} 个日期")
+    dates = [each.date for each in notice.days]
+    if len(set(dates)) != len(dates):
+        raise refusal.BadNotice("同一天出现了两次，请核对")
+    if not all(notice.first <= each <= notice.last for each in dates):
+        raise refusal.BadNotice("有日期不在所报的起止日期之内，请核对年份")
+    weekend = 5
+    for each in notice.days:
+        if notice.layer == NATION and not each.off and each.date.weekday() < weekend:
+            raise refusal.BadNotice("补班日应在周六或周日，请核对日期")
+
+
+def _file_of(index: bytes, layer: str) -> str:
+    found = table.rows(INDEX, index, ("layer", "file", "first", "last"))
+    return next(line.fields[1] for line in found if line.fields[0] == layer)
+
+
+def _rows(files: Mapping[str, bytes], name: str) -> list[tuple[str, ...]]:
+    if name not in files:
+        return []
+    return [line.fields for line in table.rows(name, files[name], ("date", "name", "kind", "source"))]
+
+
+def _index(index: bytes, notice: Notice, file: str, layer: Layer | None) -> list[tuple[str, ...]]:
+    rows = [line.fields for line in table.rows(INDEX, index, ("layer", "file", "first", "last"))]
+    if layer is None:
+        return [*rows, (notice.layer, file, notice.first.isoformat(), notice.last.isoformat())]
+    first, last = min(layer.first, notice.first).isoformat(), max(layer.last, notice.last).isoformat()
+    return [(row[0], row[1], first, last) if row[0] == notice.layer else row for row in rows]
+
+
+def _csv(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([head, *rows])
+    return out.getvalue().encode()
+
+
+__all__ = ["CalendarExtended", "CalendarLoaded", "Named", "Notice", "extended", "loaded", "moved"]

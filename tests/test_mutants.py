@@ -1,0 +1,102 @@
+"""Every single condition of the decision, of containment and of delegation is needed: spoil it, and a check fails.
+
+`mutants.py` makes the mutants, `killers.py` holds the checks, `relapses.py` the failures of other systems. With
+CONTAINMENT_SEQUENCES set (torture), every mutant that is listed as equivalent is hunted through more lives.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from types import ModuleType
+
+import pytest
+from killers import LAST, caught, checks
+from mutants import Mutant, mutants
+from relapses import RELAPSES, relapsed
+
+from authz import decision, delegation, grant, reply, revocation, window
+
+HUNT = 1000 if "CONTAINMENT_SEQUENCES" in os.environ else LAST
+WORDING = frozenset({"who_can_grant", "_giver"})
+"""What only says how a refusal could be mended."""
+
+MODULES: dict[str, tuple[ModuleType, int]] = {
+    "decision": (decision, 3), "grant": (grant, 2), "delegation": (delegation, 3), "revocation": (revocation, 2), "reply": (reply, 1),
+    "window": (window, 1),
+}  # fmt: skip
+"""Each module, and into how many parts its mutants are split."""
+
+EQUIVALENT = {
+    "decision.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `row is None`":
+        "a short cut: no is no, whatever a county narrows",
+    "decision.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `not self.narrowings`":
+        "a short cut: without narrowings none of them forbids",
+    "decision.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `not self.divisions.known(division)`":
+        "an unknown place is covered by nothing, so the answer is no before",
+    "delegation.wider: scope is not None and scope != issued | without `scope != issued`":
+        "a short cut: what is equal has no misfit",
+    "delegation._not_lent: by.operations or () | without `()`":
+        "there is an operation beyond only where operations are listed",
+    "window.counties: inside or outer is None | without `inside`":
+        "a place that lies in a county and has counties inside is that county",
+}  # fmt: skip
+"""Mutants that change nothing, and why."""
+
+
+@cache
+def made(name: str) -> list[Mutant]:
+    return mutants(MODULES[name][0], WORDING)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [(name, part) for name, (_, parts) in MODULES.items() for part in range(parts)]
+)
+def test_every_spoilt_condition_is_noticed(name: str, part: int) -> None:
+    survivors = []
+    for each in made(name)[part :: MODULES[name][1]]:
+        with each.alive():
+            if caught(name, HUNT) is None:
+                survivors.append(each.name)
+    assert [each for each in survivors if each not in EQUIVALENT] == []
+
+
+def test_the_list_of_equivalent_mutants_is_short_and_true() -> None:
+    known = {each.name for name in MODULES for each in made(name)}
+    assert [each for each in EQUIVALENT if each not in known] == [], "a mutant that is not made any more"
+    assert len(EQUIVALENT) <= len(known) / 50
+
+
+@pytest.mark.parametrize("name", RELAPSES)
+def test_a_failure_of_others_is_noticed(name: str) -> None:
+    with relapsed(name) as module:
+        assert caught(module.__name__.split(".")[-1]) is not None
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_unspoilt_rules_pass_every_check(name: str) -> None:
+    """Negative control: what catches mutants is silent on the rules as they are, and they are put back whole."""
+    whole = [(function, function.__code__) for each in made(name)[:20] for function, _ in each.codes]
+    for each in made(name)[:20]:
+        with each.alive():
+            assert all(function.__code__ is code for function, code in each.codes)
+    assert all(function.__code__ is code for function, code in whole)
+    assert caught(name) is None
+    assert len(list(checks(name))) > LAST
+
+
+def test_there_are_mutants_of_every_kind() -> None:
+    kinds = {each.name.rpartition("| ")[2].split(" `")[0].split(" #")[0] for name in MODULES for each in made(name)}
+    for kind in (
+        "never",
+        "always",
+        "without",
+        "without not",
+        "without if",
+        "dropped",
+        "LtE for Lt",
+        "GtE for Gt",
+        "NotIn for In",
+        "any for all",
+    ):
+        assert kind in kinds, kind
