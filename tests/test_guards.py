@@ -142,10 +142,12 @@ def test_the_application_makes_and_drops_nothing(filled: World, statement: str) 
 
 
 RIGHTS: dict[str, str] = {
-    "entry": "SI", "act": "SI", "head": "SU", "vault": "SID", "content": "SI", "usage": "SI", "idempotency": "SIUD",
+    "entry": "SI", "act": "SI", "head": "SU", "vault": "SID", "content": "SID", "usage": "SI", "idempotency": "SIUD",
     "person": "SIU", "unit": "SIU", "post": "SIU", "household": "SIU", "grants": "SIU", "request": "SIU", "opening": "SIU", "erasure": "SIU",
     "document": "SIU", "charter": "SIU", "alembic_version": "S", "stranger": "SIUD", "ceremony": "SIUD", "cosignature": "SIUD",
-    "witness": "SIUD", "node": "SI", "leaves": "SI", "checkpoint": "SIU", "edge": "SIU",
+    "witness": "SIUD", "node": "SI", "leaves": "SI", "node_sm3": "SIU", "checkpoint": "SIU", "edge": "SIUD", "halt": "SIUD",
+    "tie": "SIU", "approval": "SIU", "pair": "SIU", "officer": "SIU", "amendment": "SIU", "proposal": "SIU", "edition": "SIU",
+    "imported": "SIU", "replay": "SIU", "redecided": "SIU",
 }  # fmt: skip
 _WORDS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUNCATE"}
 

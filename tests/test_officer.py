@@ -189,7 +189,7 @@ PUBLIC = {"division.read", "window.read"}
 MAY: dict[str, set[str]] = {
     "system_admin": PUBLIC | {f"people.{act}" for act in ("register", "post", "end", "transfer", "deputy", "token", "read", "staff")}
     | {"division.load", "calendar.load"},
-    "security_admin": PUBLIC | {"policy.propose", "policy.read", "erasure.ask", "erasure.read"},
+    "security_admin": PUBLIC | {"policy.propose", "policy.read", "policy.replay", "erasure.ask", "erasure.read"},
     "audit_admin": PUBLIC | {"log.read", "policy.read", "erasure.read"},
 }  # fmt: skip
 

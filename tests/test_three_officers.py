@@ -47,4 +47,4 @@ def test_an_officer_who_might_write_is_noticed(database: World, monkeypatch: pyt
         assert allowed(walk) == {}
         permits = Rule.permits
         monkeypatch.setattr(Rule, "permits", lambda self, *asked: permits(self, *asked) or "roles.csv:0")
-        assert allowed(walk) == {"POST /v1/ties": set(OFFICERS)}
+        assert allowed(walk) == {path: set(OFFICERS) for path in ("POST /v1/ties", "POST /v1/ties/{id}/withdrawal")}
