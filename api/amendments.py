@@ -20,9 +20,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, founding, pep
+from api import founding, pep
 from api.dossiers import older
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import amendments, content, head
 from audit.act import Recorded
 from authz import amendment, bundle, refusal

@@ -11,9 +11,6 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import (
-    access,
-    access_requests,
-    access_search,
     amendments,
     approvals,
     attachments,
@@ -42,17 +39,17 @@ from api import (
     problems,
     replays,
     requests,
-    responses,
     responsibility,
     staffing,
-    strangers,
     units,
     windows,
-    witnesses,
 )
-from api.boundary import Boundary
+from api.authzen import access, access_requests, access_search
 from api.deployment import Deployment
-from api.express import Express
+from api.wire import responses, strangers
+from api.wire.boundary import Boundary
+from api.wire.express import Express
+from api.witness import witnesses
 from authz.refusal import Refusal, Stranger
 
 ROUTERS = (

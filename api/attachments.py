@@ -19,8 +19,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import gate, pep
+from api import pep
 from api.pep import Asked
+from api.wire import gate
 from audit import content, head
 from audit.act import Recorded
 from authz import refusal, step
@@ -103,7 +104,7 @@ def _check_container(body: bytes, parts: tuple[str, ...]) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as packed:
             found = packed.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError, OverflowError):
+    except (zipfile.BadZipFile, ValueError, RuntimeError, OverflowError):
         raise BadAttachment("文件已损坏，请重新导出后上传") from None
     names = [each.filename for each in found]
     if len(found) > MOST_PARTS or sum(each.file_size for each in found) > MOST_GROWTH * len(body):

@@ -19,11 +19,12 @@ from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import bootstrap_code, fields, founding, pep
+from api import bootstrap_code, founding, pep
 from api.database import Database
 from api.deployment import Deployment
 from api.identity import LONGEST_LIFETIME, BadKeys, Signer
 from api.pep import Asked
+from api.wire import fields
 from audit import ceremony
 from audit.act import Recorded
 from authz import identifier, refusal

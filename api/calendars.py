@@ -17,8 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, founding, pep
+from api import founding, pep
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import charter, content, head
 from audit.act import Recorded
 from authz import bundle, notice, refusal

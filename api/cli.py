@@ -28,13 +28,16 @@ from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 
-from api import checking, drafting, handing, scenes, serving, upkeep, verifying, watch, witnessing
-from api.client import Client, Unreachable
-from api.cluster import ClusterError
+from api.commands import checking, drafting, handing, serving, upkeep, verifying
+from api.commands.progress import say
 from api.database import DatabaseUnfit
+from api.demo import scenes
+from api.demo.client import Client, Unreachable
 from api.identity import BadKeys
-from api.progress import say
+from api.postgres import opening
+from api.postgres.cluster import ClusterError
 from api.settings import Misconfigured, Settings
+from api.witness import watch, witnessing
 from authz.refusal import Refusal
 from authz.table import BadTable
 
@@ -133,7 +136,7 @@ def _token(asked: argparse.Namespace) -> int:
     if asked.once:
         if asked.person is None:
             raise handing.NotHanded("请写明人员编号，例如 mandate token --once p-12。")
-        with serving.visited(settings) as database:
+        with opening.visited(settings) as database:
             say(handing.once(settings, database, asked.person))
         return 0
     signer = handing.demo_signer(settings)
@@ -154,7 +157,7 @@ def _demo(asked: argparse.Namespace) -> int:
 
 def _fsck(asked: argparse.Namespace) -> int:
     settings = _settings(asked)
-    with serving.visited(settings) as database:
+    with opening.visited(settings) as database:
         report = checking.check(database, settings, asked.checkpoint, live=asked.live)
     return FAILED if report.findings else 0
 
@@ -188,7 +191,7 @@ def _log(asked: argparse.Namespace) -> int:
     settings = _settings(asked)
     rotating = asked.action == "rotate-key"
     question = "将更换日志签名密钥，并记入日志。" if rotating else "将解除停办，并记入日志；原因须已查明。"
-    with serving.visited(settings) as database:
+    with opening.visited(settings) as database:
         upkeep.confirmed(question, yes=asked.yes)
         if rotating:
             upkeep.rotate(settings, database, asked.device)
@@ -199,7 +202,7 @@ def _log(asked: argparse.Namespace) -> int:
 
 def _retention(asked: argparse.Namespace) -> int:
     settings = _settings(asked)
-    with serving.visited(settings) as database:
+    with opening.visited(settings) as database:
         upkeep.retention(settings, database, apply=asked.apply)
     return 0
 

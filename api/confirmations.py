@@ -14,8 +14,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit.act import Recorded
 from authz import confirmation, delegation, refusal
 from authz.confirmation import GrantConfirmed, UnitConfirmed

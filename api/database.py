@@ -23,8 +23,8 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_ur
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import audit.migrations
-from api.embedded import password
-from api.progress import say
+from api.commands.progress import say
+from api.postgres.embedded import password
 
 OLDEST = 150000
 FOUNDING_LOCK = 0x6D616E65

@@ -9,9 +9,10 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import examples, fields, pep, steps
+from api import pep, steps
 from api.requests import AnyCell, Attachments, LineNumber, Numbered
 from api.steps import Row, Step
+from api.wire import examples, fields
 from audit.act import Recorded
 from authz import document, refusal, reply, step
 from authz.decision import Scene

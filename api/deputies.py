@@ -17,11 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.dossiers import older
 from api.grants import below, overseen
 from api.people import held_by, knows, post_told
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import head as heads
 from audit import roster
 from audit.act import Recorded

@@ -13,7 +13,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import editions, fields, pep
+from api import editions, pep
+from api.wire import fields
 from authz import refusal
 from authz.decision import Scene
 from authz.division import LEVELS, Division, Divisions

@@ -11,7 +11,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
+from api.wire import fields
 from audit import docket, head, listing, vault
 from audit.entry import Entry
 from authz import edition, refusal, reply, step
@@ -24,9 +25,7 @@ router = APIRouter()
 Row = dict[str, Any]
 Texts = Mapping[int, Mapping[str, Any]]
 
-State = Literal[
-    "drafted", "filed", "received", "returned", "approved", "partial", "rejected", "withdrawn", "expired",
-]  # fmt: skip
+State = Literal["drafted", "filed", "received", "returned", "approved", "partial", "rejected", "withdrawn", "expired"]
 DONE = {
     "RequestDrafted": "起草申请", "RequestChanged": "修改申请", "RequestSigned": "签发报送", "RequestReceived": "收文登记",
     "RequestReturned": "退回补正", "RequestProposed": "提出拟办意见", "RequestDecided": "作出批复",

@@ -20,11 +20,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, founding, pep
+from api import founding, pep
 from api.dossiers import older
 from api.pep import Asked, Wish
 from api.revocations import ReasonBody
 from api.windows import NoticeBody
+from api.wire import fields
 from audit import content, editions, head
 from audit.act import Recorded
 from authz import bundle, gazette, lineage, redistricting, refusal, register, table

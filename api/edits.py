@@ -15,8 +15,9 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import examples, fields, pep, problems, reasons
+from api import pep, problems, reasons
 from api.pep import Asked, Wish
+from api.wire import examples, fields
 from audit.act import Caller, Once, Recorded, Sealed
 from authz import edit as rule
 from authz import refusal

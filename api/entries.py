@@ -18,10 +18,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api import fields, lines, pep, reasons, sheets
+from api import lines, pep, reasons, sheets
 from api.founding import Quiet
 from api.grants import below
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import head, reading, search
 from audit.act import Recorded, Sealed
 from audit.entry import Entry

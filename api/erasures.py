@@ -17,9 +17,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.dossiers import older
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import erasing, head, listing
 from audit.act import Recorded
 from authz import erasure, refusal

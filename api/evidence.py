@@ -13,8 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, lines, pep
+from api import lines, pep
 from api.entries import ReadLog, record, sees, wished
+from api.wire import fields
 from audit import checkpoint, evidence, head, keyring, note, search
 from audit.entry import Entry
 from audit.evidence import Package

@@ -17,9 +17,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import confirmations, fields, pep, revocations
+from api import confirmations, pep, revocations
 from api.dossiers import older
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import head as heads
 from audit import listing, roster
 from audit.act import Recorded

@@ -16,13 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import boundary, fields, pep
+from api import pep
 from api.pep import Asked, Wish
+from api.wire import boundary, fields
 from audit import head as heads
 from audit import listing
 from audit.act import Recorded
-from authz import duty, refusal
 from authz import household as rule
+from authz import refusal
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.household import Household
@@ -209,7 +210,7 @@ class AcceptMove(Asked):
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         known = find(self.token, scene)
         asker = scene.rows.people.get(self.asker) if self.asker else None
-        hands = duty.hands(scene.rows, scene.post) if scene.post else frozenset[str]()
+        hands = scene.rows.naturals(scene.post) if scene.post else frozenset[str]()
         theirs = asker.natural if asker else None
         if theirs is not None and known.move_asked_by == self.asker:
             rule.must_be_two(theirs, hands)

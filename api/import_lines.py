@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from api import boundary, edits, fields, pep, problems
+from api import edits, pep, problems
 from api.edits import EditBody
 from api.pep import Wish
+from api.wire import boundary, fields
 from audit.act import Sealed
 from authz import hindsight, refusal
 from authz.edit import Edit

@@ -22,9 +22,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api import boundary, examples, pep
+from api import pep
 from api.import_lines import ImportLine, Line, pieces, problem
 from api.pep import Asked
+from api.wire import boundary, examples
 from audit import head as heads
 from audit import retrospect, search, vault
 from audit.act import Recorded

@@ -16,13 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import examples, fields, pep
+from api import pep
 from api.dossiers import older
 from api.grants import overseen
 from api.pep import Asked, Wish
+from api.wire import examples, fields
 from audit import head, kinship
 from audit.act import Recorded
-from authz import duty, kin, refusal
+from authz import kin, refusal
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.kin import TieDeclared
@@ -138,7 +139,7 @@ class WithdrawTie(Asked):
         scene.must(self.name, over[0] if over else scene.post.division)
         self.wish.take()
         scene.fresh("tie", self.number, self.if_match)
-        return (kin.withdraw(row, known.natural, duty.hands(scene.rows, scene.post), self.reason),)
+        return (kin.withdraw(row, known.natural, scene.rows.naturals(scene.post), self.reason),)
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.number}

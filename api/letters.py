@@ -19,9 +19,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from api import dossiers, fields, pep
+from api import dossiers, pep
 from api.deployment import Deployment
 from api.dossiers import Dossier
+from api.wire import fields
 from audit import checkpoint, evidence, head, note, search, tree
 from audit import entry as entries
 from authz import refusal, scope

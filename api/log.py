@@ -23,9 +23,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api import fields, pep
+from api import pep
 from api.entries import FilterQuery, ReadLog, record, wished
 from api.pep import Wish
+from api.wire import fields
 from audit import cosignature, head, keyring, nodes, note, second
 from audit.nodes import WIDTH, Store, Torn
 from audit.note import BadNote

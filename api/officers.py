@@ -18,10 +18,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.dossiers import older
 from api.people import ReasonBody, held_by
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import head as heads
 from audit import roster
 from audit.act import Recorded

@@ -16,9 +16,10 @@ from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, founding, pep
+from api import founding, pep
 from api.grants import below, overseen
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import head as heads
 from audit import listing
 from audit.act import Recorded

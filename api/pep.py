@@ -22,8 +22,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope as Scope_
 
-from api import fields, gate, identity, problems
+from api import identity, problems
 from api.deployment import Deployment
+from api.wire import fields, gate
 from audit import head as heads
 from audit import vault
 from audit.act import Act, Caller, Once, Recorded, Sealed

@@ -16,9 +16,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep, transfers
+from api import pep, transfers
 from api.people import accounts_of, known, knows, post_told, shortfalls, unit_of
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit.act import Recorded
 from authz import post as rule
 from authz import refusal, staffing

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import fields, telemetry
+from api import telemetry
+from api.wire import fields
 from authz import refusal as refusals
 from authz.refusal import Closed, Misshapen, Refusal, Stranger, Unknown, Unreadable
 

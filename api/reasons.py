@@ -16,8 +16,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.deployment import Deployment
+from api.wire import fields
 from audit import head, search
 from audit.entry import Entry
 from authz import explanation, recall, refusal, register

@@ -10,9 +10,10 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import dossiers, examples, fields, pep, reasons, steps
+from api import dossiers, pep, reasons, steps
 from api.pep import Asked, Wish
 from api.steps import Row, Step
+from api.wire import examples, fields
 from audit.act import Recorded
 from authz import filing, refusal, step
 from authz.decision import Scene

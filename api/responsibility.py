@@ -13,8 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import entries, fields, pep
+from api import entries, pep
 from api.entries import ReadLog
+from api.wire import fields
 from audit import head, listing, search
 from audit.entry import Entry
 from audit.search import Filters, Sight

@@ -14,8 +14,9 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit.act import Recorded
 from authz import delegation, revocation
 from authz.decision import Scene

@@ -15,9 +15,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.grants import below, overseen
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import head as heads
 from audit import roster
 from audit.act import Recorded

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from api import fields, pep
+from api import pep
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import content, head
 from audit.act import Recorded
 from authz import refusal, step

@@ -16,7 +16,7 @@ from typing import Any, TextIO, cast
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from api.progress import put
+from api.commands.progress import put
 
 PASSING = frozenset({
     "event", "level", "timestamp", "logger", "request_id", "route", "method", "status", "seconds", "exception", "where",

@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.people import accounts_of, known, shortfalls, unit_of
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit.act import Recorded
 from authz import refusal
 from authz import transfer as rule

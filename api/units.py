@@ -10,9 +10,10 @@ from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import fields, pep
+from api import pep
 from api.grants import below
 from api.pep import Asked, Wish
+from api.wire import fields
 from audit import head as heads
 from audit import listing
 from audit.act import Recorded

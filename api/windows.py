@@ -12,10 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import examples, fields, pep, steps
+from api import pep, steps
 from api.dossiers import older, written
 from api.pep import Asked, Wish
 from api.requests import Cells, Operations
+from api.wire import examples, fields
 from audit import docket, head, vault
 from audit.act import Recorded
 from authz import refusal, window

@@ -165,7 +165,7 @@ def adopted(row: Mapping[str, Any], fits: frozenset[Pair], scene: Scene) -> Poli
     proposer = scene.rows.people.get(body["proposed_by"])
     if proposer is None:
         raise refusal.DutyConflict("提出人不在册，请由在册人员重新提出", missing="duty")
-    hands = duty.hands(scene.rows, scene.post)
+    hands = scene.rows.naturals(scene.post)
     duty.apart(scene.law.policy, "policy", [("policy.propose", proposer.natural)], "policy.adopt", *hands)
     if body["base"] != in_force(scene, body["part"], row["division"]):
         raise refusal.WrongState("提出之后已采用了另一套规则，请重新提出", missing="base")

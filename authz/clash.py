@@ -77,7 +77,7 @@ def trimmed(scene: Scene, post: Post, at: datetime) -> tuple[Scene, tuple[Duty, 
     that he handed on himself, under whatever account.
     """
     rules = [each for each in scene.law.policy.duties.values() if each.strength == "trim"]
-    hands, found, kept = duty.hands(scene.rows, post), dict[str, Duty](), list[Grant]()
+    hands, found, kept = scene.rows.naturals(post), dict[str, Duty](), list[Grant]()
     others = _roles(scene.rows, hands, at)
     for grant in held(scene.rows, post):
         clash = next((each for each in rules if _clashes(each, grant, hands, others, scene.rows)), None)
@@ -114,10 +114,10 @@ def heed(deed: Deed, actor: Post, scene: Scene, permitted: Permit) -> tuple[Fact
     """
     assert scene.post is not None
     policy, rows = scene.law.policy, scene.rows
-    mine = duty.hands(rows, actor)
+    mine = rows.naturals(actor)
     found = [*duty.apart(policy, "record", _history(deed, rows), deed.operation, *mine)]
     found += duty.apart(policy, "household", _members(deed, rows, mine), deed.operation, *mine)
-    caller = duty.hands(rows, scene.post)
+    caller = rows.naturals(scene.post)
     if caller != mine:
         found += duty.apart(policy, "household", _members(deed, rows, caller), deed.operation, *caller)
     facts: list[Fact] = []
@@ -188,7 +188,7 @@ def use(rows: Rows, fact: ApprovalUsed) -> None:
 def approve(deed: Deed, person: str, until: datetime, reason: str, scene: Scene) -> ApprovalGiven:
     """The fact that the caller agrees to one deed of somebody else, with a grant of his own that lets him check it."""
     assert scene.post is not None
-    hands = duty.hands(scene.rows, scene.post)
+    hands = scene.rows.naturals(scene.post)
     permitted = _checks(deed, scene, scene.post)
     needing = {
         operation

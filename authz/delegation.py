@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from authz import duty, edition, refusal, staffing
+from authz import edition, refusal, staffing
 from authz.decision import Scene, rests
 from authz.division import Divisions
 from authz.fact import instant
@@ -176,7 +176,7 @@ def _holder(wanted: Wanted, scope: Scope, by: Post, scene: Scene) -> tuple[str, 
     posts = [each for each in seated if divisions.covers(by.division, each.division)]
     if person is None or me is None or not posts:
         raise refusal.UnfitHolder("在您管辖的区划内没有以此角色在任的这位人员，请核对人员编号与角色", missing="holder")
-    if person.natural in duty.hands(rows, by):
+    if person.natural in rows.naturals(by):
         raise refusal.DutyConflict("不能把授权转授给自己", missing="holder", duty="self_delegation")
     near = [each for each in posts if divisions.covers(each.division, scope.division)]
     return min(near or posts, key=lambda each: each.number).unit, person.id

@@ -4,7 +4,7 @@ A deputyship is a post of its own in the unit and role of the post stood in for,
 grants held by (unit, role) work in it; a grant made out to the absent person does not pass. It rests on two posts, that
 of the absent one and the deputy's own: when either is over, so is the deputyship, at that instant and by no job. It is
 never passed on, never wider than the post, and it puts nobody where two duties would meet in one hand: in it a person
-acts with two pairs of hands (`duty.actors`). Officers have no deputies; their successors are appointed.
+acts with two pairs of hands (`Post.accounts`). Officers have no deputies; their successors are appointed.
 """
 
 from __future__ import annotations

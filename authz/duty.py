@@ -13,27 +13,13 @@ record  lets pass, and makes it visible
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from authz import refusal
 from authz.policy import Duty, PolicySet
 
-if TYPE_CHECKING:  # a post is appointed under the duties, so the things themselves lie to the left of this room
-    from authz.post import Post
-    from authz.rows import Rows
-
 UNKNOWN = "p-"
 """How the key of an account begins whose identity number is not on record: it is the account's own id."""
-
-
-def actors(post: Post) -> tuple[str, ...]:
-    """The accounts an act in this post counts for: who acts, and whom he stands in for."""
-    return (post.person,) if post.principal is None else (post.person, post.principal.person)
-
-
-def hands(rows: Rows, post: Post) -> frozenset[str]:
-    """The natural persons whose hands an act in this post counts as."""
-    return frozenset(rows.people[each].natural for each in actors(post))
 
 
 def known(natural: str) -> bool:

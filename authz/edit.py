@@ -221,8 +221,8 @@ def _responsible(edit: Edit, scene: Scene) -> dict[str, Post | None]:
             found[role] = None if person is None else _post(edit, role, person, scene, at)
     collector, verifier = found["collected_by"], found["verified_by"]
     if collector is not None and verifier is not None:
-        done = [("collect", each) for each in duty.hands(scene.rows, collector)]
-        duty.apart(scene.law.policy, "record", done, "verify", *duty.hands(scene.rows, verifier))
+        done = [("collect", each) for each in scene.rows.naturals(collector)]
+        duty.apart(scene.law.policy, "record", done, "verify", *scene.rows.naturals(verifier))
     return found
 
 
@@ -285,7 +285,7 @@ def note(rows: Rows, fact: Fact, by: str) -> None:
     role = _ACTOR.get(fact.operation)
     post = rows.post.get(getattr(fact, role.replace("_by", "_post"))) if role else None
     person = rows.people.get(getattr(fact, role) if role else by)
-    hands = duty.hands(rows, post) if post else {person.natural} if person else set[str]()
+    hands = rows.naturals(post) if post else {person.natural} if person else set[str]()
     clash.note(rows, _deed(fact), hands)
     for number in fact.counted:
         if (number, fact.household) not in rows.seen:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from authz import duty, refusal
+from authz import refusal
 from authz.decision import Scene
 from authz.fact import Amend, Change, Fact, Put, Where
 from authz.policy import PolicySet
@@ -183,7 +183,7 @@ def performed(row: dict[str, Any], found: Found, scene: Scene) -> ErasurePerform
     if row["state"] != "asked":
         raise refusal.WrongState("这项擦除已经办理，不能重复办理", state=row["state"])
     asker = scene.rows.people.get(body["asked_by"])
-    hands = duty.hands(scene.rows, scene.post) if scene.post else {scene.person.natural}
+    hands = scene.rows.naturals(scene.post) if scene.post else {scene.person.natural}
     if asker is None or asker.natural in hands:
         raise refusal.DutyConflict("擦除的提出人与批准人须为不同的人，请改由其他同志批准", missing="duty")
     return ErasurePerformed(

@@ -152,6 +152,11 @@ class Post:
     principal: Post | None = None
     footing: Post | None = None
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts an act in this post counts for: who acts, and whom he stands in for."""
+        return (self.person,) if self.principal is None else (self.person, self.principal.person)
+
     def live(self, at: datetime) -> bool:
         if not self.valid_from <= at < self.valid_until:
             return False

@@ -97,6 +97,10 @@ class Rows:
         found = [each for each in self.grants.values() if number in each.path and each.number != number]
         return sorted(found, key=lambda each: each.number)
 
+    def naturals(self, post: Post) -> frozenset[str]:
+        """The natural persons whose hands an act in this post counts as."""
+        return frozenset(self.people[each].natural for each in post.accounts)
+
 
 def union(reads: Iterable[Reads]) -> Reads:
     """All of these reads as one."""

@@ -66,11 +66,11 @@ def hand(act: str, row: dict[str, Any] | None, scene: Scene) -> Hands:
     """The hands in the request with the caller's added, or a DutyConflict."""
     assert scene.post is not None
     before: Hands = () if row is None else tuple(tuple(each) for each in row["body"]["hands"])
-    mine = duty.hands(scene.rows, scene.post)
+    mine = scene.rows.naturals(scene.post)
     history = [(done, natural(scene, person)) for done, person in before]
     duty.apart(scene.law.policy, "request", history, act, *mine)
     _must_be_four(act, history, mine)
-    added = [(act, each) for each in duty.actors(scene.post)]
+    added = [(act, each) for each in scene.post.accounts]
     return (*before, *(each for each in added if each not in before))
 
 
@@ -84,7 +84,7 @@ def _must_be_four(act: str, history: list[tuple[str, str]], mine: frozenset[str]
 def must_be_outside(row: dict[str, Any], scene: Scene) -> None:
     """Refuse an approver who is, under whatever account, employed by the applicant."""
     assert scene.post is not None
-    mine = duty.hands(scene.rows, scene.post)
+    mine = scene.rows.naturals(scene.post)
     for post in scene.rows.staff.get(row["body"]["unit"], ()):
         if post.live(scene.at) and natural(scene, post.person) in mine:
             _conflict("clerk", "approver")

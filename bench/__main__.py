@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api import founding
-from api.client import Client
+from api.demo.client import Client
 from bench import authority, lag, load, proofs, rates
 from bench.authority import Village
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api.client import Answer, Client
+from api.demo.client import Answer, Client
 
 CLERK, SIGNATORY, COUNTY = "p-1002", "p-1003", "640324"
 PAPER = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"

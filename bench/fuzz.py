@@ -27,7 +27,7 @@ except ImportError as error:
     raise SystemExit(f"atheris is not installed, so nothing was fuzzed ({error}); run this by `make torture`") from None
 
 with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["api", "audit", "authz"]):
-    from api import gate
+    from api.wire import gate
     from audit import canonical, checkpoint, entry, note, submission, verify, vocabulary  # noqa: F401 a kind must be known to be read
     from audit.checkpoint import ED25519, Checkpoint, Ed25519Signer
     from audit.submission import Submission

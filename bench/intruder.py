@@ -17,10 +17,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from api import serving
 from api.checkpoints import FOLDER
 from api.database import open_engine
 from api.founding import DEMO_ORIGIN
+from api.postgres import opening
 from api.settings import Settings
 from audit import checkpoint, entry, keyring, note, reread, vocabulary  # noqa: F401 a kind must be known to be read
 from audit.checkpoint import Checkpoint
@@ -133,7 +133,7 @@ def changed(contents: Iterable[bytes], number: int, old: bytes, new: bytes) -> l
 def main() -> int:
     """Make somebody else responsible for the first edit or refusal on record, and cover it up."""
     settings = Settings.read(os.environ)
-    with serving.visited(settings) as database:
+    with opening.visited(settings) as database:
         assert database.owner_url is not None
         engine = open_engine(database.owner_url, 2)
         try:

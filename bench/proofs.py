@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine
 
 from api.database import prepare
-from api.embedded import Cluster
+from api.postgres.embedded import Cluster
 from audit import nodes, proof
 from audit.tree import Edge, leaf
 

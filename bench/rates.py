@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from api import serving
 from api.database import open_engine
+from api.postgres import opening
 from api.settings import Settings
 from audit import fsck
 from audit.tree import Edge, leaf
@@ -17,7 +17,7 @@ HASHED, WIDTH = 100_000, 900
 
 def checked(folder: Path) -> list[tuple[str, str]]:
     """The check that `mandate fsck` makes, on the log of a stopped service."""
-    with serving.visited(Settings.read({"MANDATE_DATA": str(folder)})) as database:
+    with opening.visited(Settings.read({"MANDATE_DATA": str(folder)})) as database:
         assert database.owner_url is not None
         engine = open_engine(database.owner_url, 2)
         try:

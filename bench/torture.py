@@ -24,9 +24,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from api import founding, serving
-from api.client import Client
-from api.cluster import leftover, occupants
+from api import founding
+from api.demo.client import Client
+from api.postgres import opening
+from api.postgres.cluster import leftover, occupants
 from api.settings import Settings
 from audit.entry import parse
 from bench import authority
@@ -124,7 +125,7 @@ class Torture:
         """The acknowledged entries that the stopped service's log does not hold as they were sent."""
         found: dict[int, str] = {}
         with (
-            serving.visited(Settings.read({"MANDATE_DATA": str(self.folder)})) as database,
+            opening.visited(Settings.read({"MANDATE_DATA": str(self.folder)})) as database,
             database.engine.connect() as reader,
         ):
             rows = reader.execute(text("SELECT number, bytes FROM entry WHERE kind = 'EditPermitted'"))

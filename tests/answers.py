@@ -10,7 +10,8 @@ import editions
 import worlds
 from routes import Round, Route, Things, routes
 
-from api import calendars, examples, policies
+from api import calendars, policies
+from api.wire import examples
 
 REASON = {"reason": "工作安排调整"}
 Seen = dict[str, list[dict[str, Any]]]

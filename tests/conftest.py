@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import URL, Connection, Engine
 
 from api.database import Roles, admin, checked_url, found, migrate, open_engine, plain
-from api.embedded import Cluster
+from api.postgres.embedded import Cluster
 from audit import fsck
 
 PREFIX = "mandate-test-"

@@ -11,7 +11,7 @@ from acts import Ask, Say, caller, employ, loaded, raising, running, sealed, sub
 from conftest import World
 from sqlalchemy import Engine, create_engine
 
-from api import verifying
+from api.commands import verifying
 from audit import checkpoint, fsck, keyring, note, proof, signing
 from audit.checkpoint import COSIGNATURE, Checkpoint, Cosigner, Ed25519Signer
 from audit.keeper import Keeper

@@ -16,10 +16,11 @@ import worlds
 from chronicles import EYES, ORIGIN, seeded
 from conftest import Server, World, verify_world
 
-from api import checkpoints, witnesses
-from api.council import Council
+from api import checkpoints
 from api.database import open_engine
-from api.liaison import Known
+from api.witness import witnesses
+from api.witness.council import Council
+from api.witness.liaison import Known
 from audit import cosignature, keyring, signing
 from audit.checkpoint import COSIGNATURE, Checkpoint, Cosigner, Ed25519Signer
 from audit.note import Note

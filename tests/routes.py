@@ -18,9 +18,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import boundary, problems, responses
+from api import problems
 from api.app import PUBLIC
-from api.world_names import draw
+from api.demo.world_names import draw
+from api.wire import boundary, responses
 from authz.refusal import Refusal
 
 JSON = "application/json"

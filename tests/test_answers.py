@@ -10,7 +10,7 @@ import golden_openapi
 import worlds
 from conftest import World
 
-from api import responses
+from api.wire import responses
 
 UNPLAYED = {
     "post /v1/bootstrap": "a town has its administrator already; its answer holds a token",
@@ -57,7 +57,7 @@ def test_examples_look_like_answers(database: World) -> None:
         if any("application/json" in answer.get("content", {}) for answer in operation["responses"].values())
     }
     assert told - seen.keys() == set(UNPLAYED), "play the new route in tests/answers.py, or say why not"
-    assert told - responses.ANSWERS.keys() == set(UNPLAYED), "write an example of its answer into api/answers.json"
+    assert told - responses.ANSWERS.keys() == set(UNPLAYED), "write an example of its answer into api/wire/answers.json"
 
 
 def test_an_example_that_is_out_of_date_is_noticed() -> None:

@@ -15,8 +15,8 @@ from conftest import World
 from questions import ONE, decision, facts, kinds, question
 from worlds import ADMIN, AUDITOR, CLERK, COLLECTOR, HANDLER, OTHER_COLLECTOR, Town
 
-from api import access_tasks
-from api.access_requests import URN
+from api.authzen import access_tasks
+from api.authzen.access_requests import URN
 from authz import proposal
 from authz.fact import instant
 

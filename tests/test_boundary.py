@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from api import boundary
-from api.boundary import ALWAYS, UNLESS_SET, Boundary
-from api.peer import peer
+from api.wire import boundary
+from api.wire.boundary import ALWAYS, UNLESS_SET, Boundary
+from api.wire.peer import peer
 from authz.refusal import Refusal, Stranger, TooLarge
 
 JSON = (b"content-type", b"application/json")

@@ -14,8 +14,8 @@ import pytest
 from test_serving import free_port
 
 from api import cli, founding
+from api.commands.progress import Bar
 from api.identity import Issuers
-from api.progress import Bar
 from api.settings import Settings
 
 POLICIES = Settings.read({}).policies

@@ -17,8 +17,8 @@ from conftest import Server, World
 from desks import Desk
 from loopback import answering, only_writing, served, silent
 
-from api import witnessing
-from api.liaison import Known
+from api.witness import witnessing
+from api.witness.liaison import Known
 from audit import checkpoint, cosignature, note
 from audit.checkpoint import Checkpoint, Cosigner
 from audit.note import Note

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from test_serving import House, free_port
 
-from api import founding, scenes
-from api.client import Client, Unreachable
-from api.stage import Stage
+from api import founding
+from api.demo import scenes
+from api.demo.client import Client, Unreachable
+from api.demo.stage import Stage
 
 
 @pytest.fixture(scope="module")

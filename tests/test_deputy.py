@@ -10,7 +10,7 @@ import pytest
 from acts import law
 from bureau import ADMIN, COUNTY, HOUR, LEAD, REGION, START, SYSTEM, VILLAGE, Bureau
 
-from authz import duty, refusal, step
+from authz import refusal, step
 from authz.deputy import DeputyAppointed, DeputyEnded
 from authz.deputy import end as ended
 from authz.fact import Where, instant, parse
@@ -143,8 +143,8 @@ def test_the_own_request_of_the_deputised_stays_refused(bureau: Bureau) -> None:
         else:
             with pytest.raises(refusal.DutyConflict):
                 step.hand("request.sign", drafted(drafter), scene)
-    assert duty.hands(bureau.rows, bureau.rows.post[number]) == {"n3", "n2"}
-    assert duty.hands(bureau.rows, bureau.rows.post[post_of(bureau, OTHER)]) == {"n3"}
+    assert bureau.rows.naturals(bureau.rows.post[number]) == {"n3", "n2"}
+    assert bureau.rows.naturals(bureau.rows.post[post_of(bureau, OTHER)]) == {"n3"}
 
 
 @pytest.mark.parametrize(("by", "outcome"), [

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from api.cluster import (
+from api.postgres.cluster import (
     LONGEST_SOCKET_FOLDER,
     NOBODY,
     ClusterError,
@@ -28,7 +28,7 @@ from api.cluster import (
     private_folder,
     socket_folder,
 )
-from api.embedded import Cluster
+from api.postgres.embedded import Cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDINARY = 12345
@@ -37,7 +37,7 @@ SECRET = 0o600
 RUN = """
 import sys, time
 from pathlib import Path
-from api.embedded import Cluster
+from api.postgres.embedded import Cluster
 cluster = Cluster(Path(sys.argv[1]))
 cluster.start()
 print(cluster.pid, cluster.url(), flush=True)
@@ -125,7 +125,7 @@ def test_a_stop_signal_leaves_no_process(tmp_path: Path, number: signal.Signals)
 def test_a_long_recovery_is_waited_for_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("api.embedded.PATIENCE", 0.0)
+    monkeypatch.setattr("api.postgres.embedded.PATIENCE", 0.0)
     cluster = Cluster(tmp_path / "var", volatile=True)
     cluster.start()
     assert "数据库正在启动或恢复" in capsys.readouterr().err

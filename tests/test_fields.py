@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter
 
-from api import fields
+from api.wire import fields
 from authz.refusal import BadDivisionCode, Misshapen
 
 CANARY = "64032419040229002X"

@@ -15,9 +15,10 @@ import worlds
 from conftest import World
 from worlds import CITY_LEAD, LEAD, REGION_LEAD, VILLAGE
 
-from api import bootstrap, founding, handing
+from api import bootstrap, founding
+from api.commands import handing
+from api.demo.world_names import draw
 from api.identity import Issuers
-from api.world_names import draw
 
 FIRST = {"name": "王建国", "identity_number": "11010519491231002X"}
 BODIES = [

@@ -12,7 +12,8 @@ from acts import as_superuser
 from conftest import World
 from sqlalchemy import Engine, text
 
-from api import bootstrap, founding, handing
+from api import bootstrap, founding
+from api.commands import handing
 from api.database import Database
 from api.founding import Deed
 from api.identity import BadKeys, Issuers, Signer

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import create_engine, text
 from test_serving import House, free_port
 
-from api import checking, cli, serving
+from api import cli
+from api.commands import checking
+from api.postgres import opening
 from api.settings import Settings
 
 
@@ -24,7 +26,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def as_owner(service: House, statement: str) -> None:
     """What whoever owns the database can do while the service runs."""
-    with serving.visited(Settings.read(service.environ)) as database:
+    with opening.visited(Settings.read(service.environ)) as database:
         assert database.owner_url is not None
         engine = create_engine(database.owner_url)
         with engine.begin() as connection:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import gate
+from api.wire import gate
 from authz.refusal import DupKey, Misshapen, Refusal, TooDeep, Unreadable
 
 NAME = "\U00020bb7䶮〇㙟﨑\ufa1f\U0002ebf0\U00031350·Ａ"

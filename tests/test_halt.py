@@ -20,9 +20,11 @@ from keeping import House
 from loopback import answering, served
 from test_signing import cut_back, rewrite
 
-from api import checkpoints, greeting, witnessing
+from api import checkpoints
+from api.commands import greeting
 from api.database import Database
-from api.liaison import Known
+from api.witness import witnessing
+from api.witness.liaison import Known
 from audit import cosignature, halt, idempotency
 from authz.refusal import Closed
 

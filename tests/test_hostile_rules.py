@@ -15,7 +15,8 @@ from conftest import World
 from test_amendments import adopted, proposed, texts
 from worlds import ADMIN, ADMIN_B, APPROVER, CLERK, COUNTY, SECURITY_ADMIN, SIGNATORY, SYSTEM_ADMIN, Town
 
-from api import fields, policies
+from api import policies
+from api.wire import fields
 from authz import amendment, bundle, lint, policy, table
 from authz.post import PostAssigned
 

@@ -7,7 +7,8 @@ from acts import FOLDER
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import greeting, policies
+from api import policies
+from api.commands import greeting
 from api.settings import Settings
 from audit import lawbook
 from authz import bundle, calendar, lineage, table

@@ -11,8 +11,8 @@ from chronicles import EYES, ORIGIN, Chronicle
 from conftest import World
 from loopback import answering, served
 
-from api import witnessing
-from api.liaison import Conflict, Known, compare
+from api.witness import witnessing
+from api.witness.liaison import Conflict, Known, compare
 from audit import note
 from audit.checkpoint import Checkpoint, Cosigner
 from audit.note import Note

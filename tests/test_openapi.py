@@ -14,9 +14,10 @@ import golden_openapi
 import pytest
 from starlette.testclient import TestClient
 
-from api import fields, pep, problems, responses
+from api import pep, problems
 from api.app import PUBLIC
 from api.settings import Settings
+from api.wire import fields, responses
 
 ROOT = Path(__file__).parent.parent
 CHINESE = re.compile("[\u4e00-\u9fff]{2,}")

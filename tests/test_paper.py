@@ -21,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import CLERK, Town
 
-from api import letters, verifying
-from api.verifying import NotVerified
+from api import letters
+from api.commands import verifying
+from api.commands.verifying import NotVerified
 from audit import checkpoint
 from audit.checkpoint import Checkpoint
 from audit.tree import leaf

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
-from api import fields, problems, telemetry
+from api import problems, telemetry
+from api.wire import fields
 from authz import refusal as refusals
 from authz.refusal import Refusal
 

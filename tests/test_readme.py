@@ -17,7 +17,8 @@ import worlds
 from acts import law
 from conftest import World
 
-from api import cli, scenes, settings, world_bodies, world_people
+from api import cli, settings
+from api.demo import scenes, world_bodies, world_people
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"

@@ -12,7 +12,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from worlds import ADMIN, CLERK, COLLECTOR, LEAD, PAPER, SYSTEM_ADMIN, Town
 
-from api import founding, upkeep
+from api import founding
+from api.commands import upkeep
 from api.database import Database
 from api.founding import Deed
 from audit import fsck, head, retiring

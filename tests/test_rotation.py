@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from keeping import ORIGIN, House
 from test_signing import cut_back
 
-from api import checkpoints, upkeep
+from api import checkpoints
+from api.commands import upkeep
 from api.database import Database
 from api.settings import Misconfigured
 from audit import checkpoint, keyring, note, proof, signing

@@ -19,16 +19,17 @@ from routes import Round, Route, Things
 from starlette.responses import Response
 
 import api.app
-from api import access_requests
 from api.app import ROUTERS
+from api.authzen import access_requests
+from api.authzen.access import PUBLIC as QUESTIONS
 from api.log import PUBLIC as HASHES
-from api.witnesses import PUBLIC as WITNESSES
+from api.witness.witnesses import PUBLIC as WITNESSES
 from authz import refusal
 from authz.fact import instant
 from authz.post import PersonRegistered, PostAssigned
 
 NOBODY, LEFT = "p-999999", "p-8001"
-OPEN = {"/healthz", "/readyz", "/metrics"} | HASHES | WITNESSES | api.access.PUBLIC
+OPEN = {"/healthz", "/readyz", "/metrics"} | HASHES | WITNESSES | QUESTIONS
 EVERYBODY = (
     worlds.CLERK, worlds.SIGNATORY, worlds.ADMIN, worlds.HANDLER, worlds.APPROVER, worlds.SYSTEM_ADMIN, worlds.COLLECTOR,
     worlds.SECURITY_ADMIN, worlds.AUDITOR,

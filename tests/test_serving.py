@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from api.cluster import occupants
-from api.embedded import Cluster
+from api.postgres.cluster import occupants
+from api.postgres.embedded import Cluster
 
 PATIENCE = 60
 CODE = re.compile("(?:[0-9A-Z]{5}-){3}[0-9A-Z]{5}")

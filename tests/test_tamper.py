@@ -17,7 +17,7 @@ from acts import Say, as_superuser, rows
 from conftest import World
 from copies import MOVED, NUMBERS, REFUSED, Copy, living
 
-from api import verifying
+from api.commands import verifying
 from audit import fsck, guard
 from audit.canonical import canonical
 from audit.tree import leaf

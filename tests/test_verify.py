@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import verifying
-from api.verifying import NotVerified
+from api.commands import verifying
+from api.commands.verifying import NotVerified
 from audit import checkpoint, note, proof, tree, verify
 from audit.checkpoint import COSIGNATURE, Checkpoint, Cosigner, Ed25519Signer, Verifier
 from audit.note import Note

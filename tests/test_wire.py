@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 from api import problems, telemetry
-from api.boundary import Boundary
+from api.wire.boundary import Boundary
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from chronicles import EYES, LOG, ORIGIN
 from conftest import World
 from loopback import served, silent
 
-from api import witnesses, witnessing
-from api.liaison import Known
 from api.settings import Misconfigured
-from api.watch import Watched
+from api.witness import witnesses, witnessing
+from api.witness.liaison import Known
+from api.witness.watch import Watched
 from audit import checkpoint, note
 from audit.checkpoint import Cosigner
 from audit.note import Note

@@ -23,10 +23,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from api import cli, watch, witnessing
-from api.outbound import Unanswered, allowed, exchange
+from api import cli
 from api.settings import Misconfigured
-from api.watch import Watched
+from api.witness import watch, witnessing
+from api.witness.outbound import Unanswered, allowed, exchange
+from api.witness.watch import Watched
 from audit import checkpoint, note
 from audit.checkpoint import Checkpoint
 from audit.submission import LONGEST, Submission

@@ -10,12 +10,14 @@ import worlds
 from conftest import World
 from sqlalchemy import text
 
-from api import founding, greeting, handing, policies, stage, world
+from api import founding, policies
+from api.commands import greeting, handing
 from api.database import Database
+from api.demo import stage, world
+from api.demo.world_bodies import COUNTY, DEPARTMENTS, bodies, townships, villages
+from api.demo.world_names import AREA, draw
+from api.demo.world_people import holders
 from api.settings import Settings
-from api.world_bodies import COUNTY, DEPARTMENTS, bodies, townships, villages
-from api.world_names import AREA, draw
-from api.world_people import holders
 from authz import identifier
 from authz.household import POPULATIONS
 
