@@ -1,6 +1,7 @@
 """The rules over HTTP: what is in force, what was proposed, and how a second person puts it in force.
 
-POST /v1/policies                       {division, files, reason}: the region's whole set, or the narrowing of a county
+POST /v1/policies                       {division, files, reason}: the region's whole set, or the narrowing of a county;
+                                        one without a row takes the county back to the region's rules
 POST /v1/policies/{digest}/adoption     by somebody else; in force from that entry on, in every process
 POST /v1/policies/{digest}/withdrawal
 GET  /v1/policies, /v1/policies/{digest}
@@ -20,18 +21,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import founding, pep
+from api import founding, pep, stated
 from api.dossiers import older
-from api.pep import Asked, Wish
+from api.pep import Asked
+from api.placed import Placed
+from api.stated import Reason, Reasoned
 from api.wire import fields
 from audit import amendments, content, head
 from audit.act import Recorded
-from authz import amendment, bundle, refusal
+from authz import amendment, bundle, edition, refusal
 from authz.amendment import Draft, Pair
-from authz.decision import Scene
+from authz.decision import Law, Scene
 from authz.difference import between
 from authz.fact import Fact
 from authz.narrowing import FILE
+from authz.pdp import Rule
+from authz.policy import PolicySet
 from authz.register import Reads
 
 router = APIRouter()
@@ -44,43 +49,23 @@ EXAMPLE = {
 }
 
 
-class PolicyBody(fields.Body):
+class PolicyBody(Reason):
     division: fields.DivisionCode
     files: dict[FileName, File] = Field(min_length=1, max_length=12)
-    reason: fields.Reason
-
-
-class WithdrawalBody(fields.Body):
-    reason: fields.Reason
 
 
 @dataclass(kw_only=True)
-class ProposePolicy(Asked):
+class ProposePolicy(Placed, Reasoned[PolicyBody]):
     """Somebody hands in rules. `draft` is how they read beside those in force."""
 
     name: ClassVar[str] = "policy.propose"
-    wish: Wish[PolicyBody]
     draft: Draft | None
-    reason: str
-
-    @property
-    def reads(self) -> Reads:
-        return Reads()
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        if scene.post is None:
-            raise refusal.NotEmployed(missing="post")
-        body = self.wish.got
-        scene.must(
-            self.name, body.division if body and scene.law.divisions.known(body.division) else scene.post.division
-        )
-        body = self.wish.take()
-        _must_have_rules(scene, body.division)
+        self.permit(scene)
+        _must_have_rules(scene, self.wish.take().division)
         assert self.draft is not None
         return (amendment.proposed(self.draft, self.reason, scene),)
-
-    def about(self) -> Mapping[str, Any]:
-        return {"division": self.wish.got.division if self.wish.got else None}
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         fact = recorded.facts[0]
@@ -95,25 +80,23 @@ class ProposePolicy(Asked):
              openapi_extra=pep.described(PolicyBody, EXAMPLE))  # fmt: skip
 async def propose(request: Request) -> Response:
     """One bad row refuses the whole, with file, line and reason; the rules in force stay."""
-    who, wish = pep.caller(request), await pep.wish(request, PolicyBody)
+    wish = await stated.wished(request, PolicyBody)
     draft = await run_in_threadpool(_drafted, request, wish.got)
-    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
-    act = ProposePolicy(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, draft=draft, sealed=sealed,
-        reason=commitments["/reason"],
-    )  # fmt: skip
-    return await pep.perform(request, act)
+    place = wish.got.division if wish.got else None
+    return await stated.perform(request, ProposePolicy, wish, draft=draft, place=place)
 
 
 def _drafted(request: Request, body: PolicyBody | None) -> Draft | None:
     """The files as read beside the rules in force, stored if the caller may propose and nothing is wrong with them."""
     scene = pep.look(request, Reads())
-    if body is None or not scene.law.divisions.known(body.division) or not scene.may("policy.propose", body.division):
+    divisions, left = scene.law.divisions, body is not None and body.division in scene.law.narrowings
+    if body is None or not (left or divisions.known(body.division)) or not scene.may("policy.propose", body.division):
         return None
-    region = scene.law.divisions.get(body.division).parent is None
+    region = not left and divisions.get(body.division).parent is None
     base = amendment.in_force(scene, amendment.WHOLE if region else amendment.NARROWING, body.division)
     files = {name: text.encode() for name, text in body.files.items()}
-    draft = amendment.draft(body.division, files, scene.law.policy, base, region)
+    standing = scene.law.narrowings.get(body.division)
+    draft = amendment.draft(body.division, files, scene.law.policy, base, region, standing)
     if draft.fault is None:
         assert scene.post is not None
         with head.reading(pep.deployment(request).database.engine) as connection:
@@ -123,7 +106,9 @@ def _drafted(request: Request, body: PolicyBody | None) -> Draft | None:
 
 
 def _must_have_rules(scene: Scene, division: str) -> None:
-    """Rules belong to the region or to a county; nobody else has any."""
+    """Rules belong to the region or to a county; nobody else has any. Those an abolished county left can be lifted."""
+    if division in scene.law.narrowings:
+        return
     found = scene.law.divisions.get(division)
     if found.parent is not None and found.level != "county":
         message = "规则只能属于自治区，或属于一个县（区）"
@@ -153,7 +138,7 @@ class AdoptPolicy(Settle):
     fits: frozenset[Pair]
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        row = visible(self.number, scene)
+        row = amendment.visible(self.number, scene)
         scene.must(self.name, row["division"])
         scene.fresh("amendment", self.number, self.if_match)
         return (amendment.adopted(row, self.fits, scene),)
@@ -188,15 +173,13 @@ def _fitting(request: Request, row: Mapping[str, Any]) -> frozenset[Pair]:
 
 
 @dataclass(kw_only=True)
-class WithdrawPolicy(Settle):
+class WithdrawPolicy(Settle, Reasoned[Reason]):
     """The proposal is taken back, or turned down."""
 
     name: ClassVar[str] = "policy.withdraw"
-    wish: Wish[WithdrawalBody]
-    reason: str
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        row = visible(self.number, scene)
+        row = amendment.visible(self.number, scene)
         if not scene.may("policy.adopt", row["division"]):
             scene.must("policy.propose", row["division"])
         self.wish.take()
@@ -210,35 +193,22 @@ class WithdrawPolicy(Settle):
 
 
 @router.post("/v1/policies/{digest}/withdrawal", summary="撤回或退回一套提出的规则",
-             openapi_extra=pep.described(WithdrawalBody, {"reason": "表述需要修改"}))  # fmt: skip
+             openapi_extra=pep.described(Reason, {"reason": "表述需要修改"}))  # fmt: skip
 async def withdraw(request: Request, digest: str) -> Response:
-    who, wish = pep.caller(request), await pep.wish(request, WithdrawalBody)
+    wish = await stated.wished(request, Reason)
     row = await run_in_threadpool(_newest, request, digest)
-    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
-    act = WithdrawPolicy(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
-        number=row["number"], proposer=row["body"]["proposed_by"], wish=wish, sealed=sealed, reason=commitments["/reason"],
-    )  # fmt: skip
-    return await pep.perform(request, act)
+    known = {"number": row["number"], "proposer": row["body"]["proposed_by"]}
+    return await stated.perform(request, WithdrawPolicy, wish, **known)
 
 
 def _newest(request: Request, digest: str) -> dict[str, Any]:
     """The newest proposal of these files that the caller may see."""
     scene = pep.look(request, Reads())
     with head.reading(pep.deployment(request).database.engine) as connection:
-        found = amendments.of(connection, digest)
-    for row in found:
-        if scene.may("policy.read", row["division"]):
-            return row
-    raise refusal.Unknown()
-
-
-def visible(number: int, scene: Scene) -> dict[str, Any]:
-    """The proposal on record, or Unknown to whoever may not see it."""
-    row = scene.rows.amendments.get(number)
-    if row is None or not scene.may("policy.read", row["division"]):
+        found = amendments.proposals(connection, digest, scene)
+    if not found:
         raise refusal.Unknown()
-    return row
+    return found[0]
 
 
 @router.get("/v1/policies", summary="在用的规则和提出过的规则（新的在前）", openapi_extra=pep.queried(fields.Page))
@@ -247,8 +217,8 @@ def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     if scene.post is None or not scene.may("policy.read", scene.post.division):
         return pep.page([], None, request)
-    divisions = scene.law.divisions
-    within = divisions.below(scene.post.division)
+    above = frozenset(scene.law.named(scene.post.division))
+    within = edition.reach(scene.post.division, scene.law)
     with head.reading(pep.deployment(request).database.engine) as connection:
         rows = amendments.listed(connection, within, older(query.cursor), query.limit + 1)
     shown = rows[: query.limit]
@@ -256,7 +226,7 @@ def listed(request: Request) -> Response:
     narrowed = [
         {"division": each.division, "policy": each.digest}
         for each in scene.law.narrowings.values()
-        if each.division in within or divisions.covers(each.division, scene.post.division)
+        if each.forbids and each.division in within | above
     ]
     return pep.page([plain(row) for row in shown], more, request, in_force=scene.law.policy.digest, narrowings=narrowed)
 
@@ -268,18 +238,23 @@ def one(request: Request, digest: str) -> Response:
         raise refusal.Unknown()
     house = pep.deployment(request)
     with head.reading(house.database.engine) as connection:
-        rows = [row for row in amendments.of(connection, digest) if scene.may("policy.read", row["division"])]
+        rows = amendments.proposals(connection, digest, scene)
         standing = digest == scene.law.policy.digest
         if not rows and not standing:
             raise refusal.Unknown()
         files = house.laws.texts(connection, digest)
         whole = standing or rows[0]["body"]["part"] == amendment.WHOLE
-        compared = between(scene.law.policy, house.laws.policy(connection, digest)[0]).plain() if whole else None
+        compared = _compared(scene.law, *house.laws.policy(connection, digest)) if whole else None
     return pep.told(
         {"policy": digest, "in_force": standing, "files": files, "difference": compared,
          "proposals": [plain(row) for row in rows]},
         etag=rows[0]["since"] if rows else None,
     )  # fmt: skip
+
+
+def _compared(law: Law, made: PolicySet, rule: Rule) -> dict[str, Any]:
+    """What the set changes. Both rules are at hand, so that a reading compiles nothing that was read before."""
+    return between(law.policy, made, (law.rule, rule)).plain()
 
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:

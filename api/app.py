@@ -27,6 +27,7 @@ from api import (
     grants,
     health,
     households,
+    identities,
     imports,
     kin,
     letters,
@@ -41,6 +42,8 @@ from api import (
     requests,
     responsibility,
     staffing,
+    supposing,
+    telephones,
     units,
     windows,
 )
@@ -53,8 +56,8 @@ from api.witness import witnesses
 from authz.refusal import Refusal, Stranger
 
 ROUTERS = (
-    access, access_requests, access_search, amendments, approvals, attachments, bootstrap, calendars, decisions, deputies, divisions, edits, entries, erasures, evidence, grants, health, households, imports, kin, letters, log, me, officers, people, posts,
-    replays, requests, responsibility, staffing, units, windows, witnesses,
+    access, access_requests, access_search, amendments, approvals, attachments, bootstrap, calendars, decisions, deputies, divisions, edits, entries, erasures, evidence, grants, health, households, identities, imports, kin, letters, log, me, officers, people, posts,
+    replays, requests, responsibility, staffing, supposing, telephones, units, windows, witnesses,
 )  # fmt: skip
 
 

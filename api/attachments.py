@@ -19,12 +19,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import pep
+from api import dossiers, pep
 from api.pep import Asked
 from api.wire import gate
 from audit import content, head
 from audit.act import Recorded
-from authz import refusal, step
+from authz import refusal
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.refusal import BadAttachment
@@ -205,7 +205,9 @@ def fetch(request: Request, sha256: str) -> Response:
         raise refusal.Unknown()
     if keeper != scene.person.id and scene.post.unit not in givers:
         rows = pep.look(request, Reads(requests=frozenset(cited))).rows.requests
-        if not any(step.visible(scene, row) and givers & _parties(row) for row in rows.values()):
+        with head.reading(engine) as connection:
+            read = [dossiers.seen(connection, row, scene) for row in rows.values()]
+        if not any(row is not None and _cites(row, sha256) and givers & _parties(row) for row in read):
             raise refusal.Unknown()
     with head.reading(engine) as connection:
         kept = content.read(connection, sha256)
@@ -216,6 +218,11 @@ def fetch(request: Request, sha256: str) -> Response:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "no-store",
     }, kept.media_type)  # fmt: skip
+
+
+def _cites(row: Mapping[str, Any], sha256: str) -> bool:
+    """Whether the request as it may be read still names the file."""
+    return sha256 in (*row["body"]["attachments"], *row["body"].get("scan", ()))
 
 
 def _parties(row: Mapping[str, Any]) -> frozenset[str]:

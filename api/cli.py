@@ -14,6 +14,7 @@ mandate log resume                   set aside, on record, a verdict that has ha
 mandate retention                    what has passed its term; --apply drops it, on record
 mandate policies lint|test|diff      look a policy folder through, try its truth tables, compare it with what is in force
 mandate policies adopt               hand in a folder, or put in force what somebody else handed in
+mandate policies restore             put back the files of a law on record from the folder of then
 mandate version
 """
 
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     witness.add_argument("action", nargs="?", choices=["init"], help="init：生成见证密钥和配置")
     witness.add_argument("name", nargs="?", help="见证人名称，如 witness.yanchi.nx.gov.cn")
     witness.add_argument("--config", type=Path, default=Path("witness.toml"), help="见证人配置文件")
-    drafting.arguments(_with_settings(command("policies", "检查、比较、提出和采用规则", _policies)))
+    drafting.arguments(_with_settings(command("policies", "检查、比较、提出、采用和补回规则", _policies)))
     log = _with_settings(command("log", "更换日志签名密钥，或解除停办", _log))
     log.add_argument("action", choices=["rotate-key", "resume"], help="rotate-key：更换密钥；resume：查明后解除停办")
     log.add_argument("--device", type=Path, help="改由签名设备签署：该设备的 .signer 文件")

@@ -14,10 +14,11 @@ from api.requests import AnyCell, Attachments, LineNumber, Numbered
 from api.steps import Row, Step
 from api.wire import examples, fields
 from audit.act import Recorded
-from authz import document, refusal, reply, step
+from authz import citation, document, refusal, reply, step
 from authz.decision import Scene
 from authz.fact import Fact, instant
 from authz.refusal import BadDocumentNumber
+from authz.register import Reads
 from authz.reply import Answer, Reply
 from authz.request import RequestDecided
 
@@ -230,7 +231,8 @@ def _decided(recorded: Recorded) -> RequestDecided:
              openapi_extra=pep.described(ReceiptBody, examples.RECEIPT))  # fmt: skip
 async def receive(request: Request, id: str) -> Response:
     wish = await pep.wish(request, ReceiptBody)
-    return await _perform(request, id, ReceiveRequest, wish, {})
+    more = Reads(mail=frozenset((citation.folded(wish.got.register_no),)) if wish.got else frozenset())
+    return await _perform(request, id, ReceiveRequest, wish, {}, more)
 
 
 @router.post("/v1/requests/{id}/return", summary="退回补正：办理时限暂停",
@@ -255,7 +257,8 @@ async def propose(request: Request, id: str) -> Response:
 async def decide(request: Request, id: str) -> Response:
     wish = await pep.wish(request, DecisionBody)
     cited, numbers = (wish.got.attachments, _number(wish.got.document.number)) if wish.got else ((), ())
-    known = await steps.prepare(request, pep.number(id), cited, numbers, staff=True)
+    more = Reads(documents=frozenset(numbers))
+    known = await steps.prepare(request, pep.number(id), cited, more, staff=True)
     return await pep.perform(
         request, await steps.asked(request, DecideRequest, pep.number(id), wish, known, _texts(wish.got))
     )
@@ -277,7 +280,9 @@ def _number(raw: str) -> tuple[str, ...]:
         return ()
 
 
-async def _perform(request: Request, id: str, kind: type[Step], wish: pep.Wish[Any], texts: dict[str, Any]) -> Response:
+async def _perform(
+    request: Request, id: str, kind: type[Step], wish: pep.Wish[Any], texts: dict[str, Any], more: Reads = steps.NOTHING
+) -> Response:
     number = pep.number(id)
-    known = await steps.prepare(request, number)
+    known = await steps.prepare(request, number, more=more)
     return await pep.perform(request, await steps.asked(request, kind, number, wish, known, texts))

@@ -17,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import pep
+from api import pep, stated
 from api.dossiers import older
-from api.grants import below, overseen
+from api.outlook import outlook
 from api.people import held_by, knows, post_told
-from api.pep import Asked, Wish
+from api.stated import Reason, Reasoned
 from api.wire import fields
 from audit import head as heads
 from audit import roster
@@ -38,21 +38,19 @@ router = APIRouter()
 ActName = Annotated[str, StringConstraints(pattern="^[a-z]+(?:_[a-z]+)*[.][a-z]+(?:_[a-z]+)*$", max_length=64)]
 
 
-class DeputyBody(fields.Body):
+class DeputyBody(Reason):
     """`acts` and `operations` absent: all that the post may do; given, only what is listed."""
 
     post: fields.Number
     deputy: fields.PersonId
     until: fields.Instant
-    reason: fields.Reason
     from_: Annotated[fields.Instant | None, Field(alias="from")] = None
     acts: Annotated[fields.Several[ActName], Field(max_length=40)] | None = None
     operations: Annotated[fields.Several[fields.Operation], Field(max_length=10)] | None = None
     division: fields.DivisionCode | None = None
 
 
-class DeputyEndBody(fields.Body):
-    reason: fields.Reason
+class DeputyEndBody(Reason):
     at: fields.Instant | None = None
 
 
@@ -62,13 +60,11 @@ class DeputiesQuery(fields.Page):
 
 
 @dataclass(kw_only=True)
-class AppointDeputy(Asked):
+class AppointDeputy(Reasoned[DeputyBody]):
     """A person is to stand in for the holder of a post. `principal` is that holder, who never changes."""
 
     name: ClassVar[str] = "people.deputy"
-    wish: Wish[DeputyBody]
     principal: str
-    reason: str
 
     @property
     def reads(self) -> Reads:
@@ -124,15 +120,9 @@ EXAMPLE = {
 @router.post("/v1/deputies", status_code=201, summary="设置职务代理：限时、限范围，不得宽于原岗位",
              openapi_extra=pep.described(DeputyBody, EXAMPLE))  # fmt: skip
 async def appoint(request: Request) -> Response:
-    who = pep.caller(request)
-    wish = await pep.wish(request, DeputyBody)
+    wish = await stated.wished(request, DeputyBody)
     principal = await run_in_threadpool(_principal, request, wish.got.post) if wish.got else ""
-    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
-    act = AppointDeputy(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, principal=principal, sealed=sealed,
-        reason=commitments["/reason"],
-    )  # fmt: skip
-    return await pep.perform(request, act)
+    return await stated.perform(request, AppointDeputy, wish, principal=principal)
 
 
 def _principal(request: Request, number: int) -> str:
@@ -151,13 +141,11 @@ def _seen(number: int, scene: Scene) -> Post:
 
 
 @dataclass(kw_only=True)
-class EndDeputy(Asked):
+class EndDeputy(Reasoned[DeputyEndBody]):
     """A deputyship ends before its time."""
 
     name: ClassVar[str] = "people.deputy"
     number: int
-    wish: Wish[DeputyEndBody]
-    reason: str
 
     @property
     def reads(self) -> Reads:
@@ -191,14 +179,8 @@ def _deputyship(number: int, scene: Scene) -> Post:
 @router.post("/v1/deputies/{id}/end", summary="提前解除职务代理",
              openapi_extra=pep.described(DeputyEndBody, {"reason": "原岗位人员已返岗"}))  # fmt: skip
 async def end(request: Request, id: str) -> Response:
-    number, who = pep.number(id), pep.caller(request)
-    wish = await pep.wish(request, DeputyEndBody)
-    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
-    act = EndDeputy(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
-        number=number, wish=wish, sealed=sealed, reason=commitments["/reason"],
-    )  # fmt: skip
-    return await pep.perform(request, act)
+    number = pep.number(id)
+    return await stated.perform(request, EndDeputy, await stated.wished(request, DeputyEndBody), number=number)
 
 
 def deputy_told(post: Post, since: int, scene: Scene) -> dict[str, Any]:
@@ -213,11 +195,7 @@ def deputy_told(post: Post, since: int, scene: Scene) -> dict[str, Any]:
 def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), DeputiesQuery)
-    if scene.post is None:
-        raise refusal.NotEmployed(missing="post")
-    scene.must("people.read", scene.post.division)
-    within, asked = overseen(scene, "people.read"), below(query.division, scene)
-    seen = within if asked is None else asked if within is None else within & asked
+    seen = outlook(scene, "people.read", query.division)
     with heads.reading(pep.deployment(request).database.engine) as connection:
         found = roster.deputies(connection, seen, query.unit, older(query.cursor), query.limit + 1)
     page = found[: query.limit]

@@ -1,11 +1,12 @@
 """Divisions over HTTP: the tree in force, codes of the past by name, and deadlines on the working days of a place.
 
-`at` is a day: the edition in force then answers. Earlier editions are known by code and name only; their tree is read
-from the width of the codes, which held for all of them.
+`at` is a day: the edition of that day answers. One that was ever in force here has its own tree; those before are known
+by code and name only, and their tree is read from the width of the codes.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from api import editions, pep
 from api.wire import fields
+from audit import charter, head
 from authz import refusal
 from authz.decision import Scene
 from authz.division import LEVELS, Division, Divisions
@@ -47,36 +49,68 @@ def edition_at(names: Lineage, divisions: Divisions, at: date | None) -> str | N
     return passed[-1] if passed else names.editions[0]
 
 
-def _former(names: Lineage, code: str, edition: str) -> Division | None:
-    name = names.name_in(code, edition)
-    shorter = [code[:width] for width in LEVELS if width < len(code)]
-    known = [each for each in shorter if len(each) < len("640324") or names.name_in(each, edition)]
-    return None if name is None else Division(code, name, LEVELS[len(code)], known[-1] if known else None)
+@dataclass(frozen=True, slots=True)
+class Atlas:
+    """The divisions of a day: the tree of an edition on record, or of an earlier one what its names and codes tell."""
+
+    edition: str
+    names: Lineage
+    tree: Divisions | None
+    now: Divisions
+
+    def get(self, code: str) -> Division | None:
+        """The division as it was then, or None if it was not there."""
+        tree = self.now if self.tree is None and len(code) < len("640324") else self.tree
+        if tree is not None:
+            return tree.get(code) if tree.known(code) else None
+        name = self.names.name_in(code, self.edition)
+        return None if name is None else Division(code, name, LEVELS[len(code)], self._outer(code))
+
+    def children(self, parent: str | None) -> list[Division]:
+        """The divisions directly inside, by code; the roots of none."""
+        tree = self.now if self.tree is None and len(parent or "") < len("6403") else self.tree
+        if tree is not None and parent is None:
+            return list(tree.roots())
+        if tree is not None and tree.known(parent or ""):
+            return list(tree.children(parent or ""))
+        if not self.names.known_once(parent or "") and not self.now.known(parent or ""):
+            raise refusal.BadDivisionCode()
+        if tree is not None:
+            return []
+        found = (self.get(code) for code in sorted(self.names.names) if self._outer(code) == parent)
+        return [row for row in found if row is not None]
+
+    def _outer(self, code: str) -> str | None:
+        """What it lay in then: as a later edition says of the past, else what its code says."""
+        left = next((each.new for each in self.names.moves if each.old == code and each.edition > self.edition), None)
+        lay = left or self.names.lay.get(code)
+        if lay is not None and (len(lay) < len("640324") or self.names.name_in(lay, self.edition)):
+            return lay
+        shorter = [code[:width] for width in LEVELS if width < len(code)]
+        known = [each for each in shorter if len(each) < len("640324") or self.names.name_in(each, self.edition)]
+        return known[-1] if known else None
 
 
-def children(scene: Scene, names: Lineage, parent: str | None, at: date | None) -> list[Division]:
-    """The divisions directly inside `parent` (null: the roots), by code."""
-    divisions = scene.law.divisions
-    edition = edition_at(names, divisions, at)
-    if edition is None or parent is None or len(parent) < len("6403"):
-        return list(divisions.roots() if parent is None else divisions.children(parent))
-    if not names.known_once(parent) and not divisions.known(parent):
-        raise refusal.Unknown()
-    rows = (_former(names, code, edition) for code in sorted(names.names) if code.startswith(parent) and code != parent)
-    return [row for row in rows if row is not None and row.parent == parent]
+def atlas(request: Request, scene: Scene, at: date | None) -> Atlas:
+    """The divisions of a day."""
+    names, now = scene.law.lineage, scene.law.divisions
+    edition = edition_at(names, now, at)
+    if edition is None:
+        return Atlas(now.edition, names, now, now)
+    house = pep.deployment(request)
+    with head.reading(house.database.engine) as connection:
+        named = charter.edition(connection, edition)
+        tree = house.laws.edition(connection, named)[0] if named is not None else None
+    return Atlas(edition, names, tree, now)
 
 
 @router.get("/v1/divisions", summary="下一级行政区划", openapi_extra=pep.queried(ChildrenQuery))
 def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), ChildrenQuery)
-    names = scene.law.lineage
-    items = [_told(row) for row in children(scene, names, query.parent, query.at)]
-    return pep.page(items, None, request, total=len(items), edition=_edition(scene, names, query.at))
-
-
-def _edition(scene: Scene, names: Lineage, at: date | None) -> str:
-    return edition_at(names, scene.law.divisions, at) or scene.law.divisions.edition
+    then = atlas(request, scene, query.at)
+    items = [_told(row) for row in then.children(query.parent)]
+    return pep.page(items, None, request, total=len(items), edition=then.edition)
 
 
 @router.get("/v1/divisions/{code}", summary="一个行政区划，已撤销的代码也能查到名称",
@@ -84,13 +118,8 @@ def _edition(scene: Scene, names: Lineage, at: date | None) -> str:
 def one(request: Request, code: str) -> Response:
     scene = pep.look(request, Reads())
     at = fields.read_query(request.url.query.encode(), DivisionQuery).at
-    divisions, names = scene.law.divisions, scene.law.lineage
-    edition = edition_at(names, divisions, at)
-    row = None
-    if edition is not None and len(code) > len("6403"):
-        row = _former(names, code, edition) if names.known_once(code) else None
-    elif divisions.known(code):
-        row = divisions.get(code)
+    names, then = scene.law.lineage, atlas(request, scene, at)
+    row = then.get(code)
     history = [{"edition": each, "name": name} for each, name in names.names.get(code, ())]
     if row is None and not history:
         raise refusal.Unknown()
@@ -102,6 +131,6 @@ def one(request: Request, code: str) -> Response:
         standing = True
     return pep.told(
         _told(row)
-        | {"abolished": not standing, "edition": _edition(scene, names, at), "names": history,
+        | {"abolished": not standing, "edition": then.edition, "names": history,
            "successors": list(names.successors(code))}
     )  # fmt: skip

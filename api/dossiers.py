@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC
 from typing import Any, Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import pep
+from api import drafts, pace, pep
 from api.wire import fields
 from audit import docket, head, listing, vault
 from audit.entry import Entry
-from authz import edition, refusal, reply, step
-from authz.calendar import Calendar
+from authz import edition, identifier, refusal, reply, step
 from authz.decision import Scene
 from authz.fact import moment
 from authz.register import Reads
@@ -60,6 +59,15 @@ class Dossier:
     def state(self) -> str:
         return step.state(self.row, self.scene.law.policy, self.scene.at)
 
+    @property
+    def telephone(self) -> str | None:
+        """The contact's number, which a request must carry (GB/T 9704): in full for the bodies it is from, to and copied
+        to, as on their paper; for anybody else under the one mask."""
+        letter, found = self.body["document"], self.text(self.body["text"], "/document/contact/phone")
+        parties = (self.body["unit"], letter["addressee"], *letter["cc"])
+        whole = self.scene.post is not None and self.scene.post.unit in parties
+        return None if found is None else str(found) if whole else identifier.mask_telephone(found)
+
     def text(self, entry: int, path: str) -> Any:
         return self.texts.get(entry, {}).get(path)
 
@@ -68,8 +76,9 @@ def open_dossier(request: Request, id: str) -> Dossier:
     """The dossier, or Unknown to whoever may not see it."""
     number = pep.number(id)
     scene = pep.look(request, Reads(requests=frozenset((number,))))
-    row = scene.rows.requests.get(number)
-    if row is None or not step.visible(scene, row):
+    with head.reading(pep.deployment(request).database.engine) as connection:
+        row = seen(connection, scene.rows.requests.get(number), scene)
+    if row is None:
         raise refusal.Unknown()
     body = row["body"]
     letter, decision = body["document"], body.get("decision") or {}
@@ -80,6 +89,14 @@ def open_dossier(request: Request, id: str) -> Dossier:
         texts = vault.read(connection, _told(body))
         names = docket.unit_names(connection, units, body.get("signed"))
         return Dossier(row, scene, texts, listing.names(connection, people), names)
+
+
+def seen(connection: Any, row: Row | None, scene: Scene) -> Row | None:
+    """The request as the acting post may read it; None if it may not."""
+    if row is None or not step.visible(scene, row):
+        return None
+    row = drafts.shown(connection, row, scene)
+    return row if step.visible(scene, row) else None
 
 
 def _colleagues(connection: Any, people: set[str], body: dict[str, Any]) -> set[str]:
@@ -101,18 +118,17 @@ def plain(dossier: Dossier) -> dict[str, Any]:
     """The whole of a request, as API.md writes it."""
     row, body, scene = dossier.row, dossier.body, dossier.scene
     letter, text = body["document"], body["text"]
-    phone = dossier.text(text, "/document/contact/phone")
     told: dict[str, Any] = {
         "id": row["number"], "state": dossier.state, "entry": row["since"], "division": row["division"], "unit": body["unit"],
         "document": {
             "kind": letter["kind"], "number": letter["number"], "number_written": letter["raw"],
             "title": dossier.text(text, "/document/title"), "dated": letter["dated"], "signatory": letter["signatory"],
-            "addressee": letter["addressee"], "cc": letter["cc"], "contact": {"person": body["contact"], "phone": phone},
+            "addressee": letter["addressee"], "cc": letter["cc"], "contact": {"person": body["contact"], "phone": dossier.telephone},
         },
         "ground": {"code": body["ground"], "text": dossier.text(text, "/ground/text")},
-        "lines": [scope_written(each) for each in body["lines"]], "attachments": body["attachments"],
+        "lines": [line_written(each) for each in body["lines"]], "attachments": body["attachments"],
         "filed_at": written(body.get("filed_at")), "register_no": body.get("register_no"),
-        "received_on": body.get("received_on"), "clock": clock(row, scene),
+        "received_on": body.get("received_on"), "clock": pace.clock(row, scene),
         "returned": _returned(dossier), "decision": _decision(dossier), "grants": granted(body),
     }  # fmt: skip
     if scene.post is not None and (scene.post.unit == letter["addressee"] or scene.post.role == "auditor"):
@@ -176,6 +192,11 @@ def scope_written(line: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "from": written(line["from"]), "until": written(line["until"]), "max_records": line["max_records"]}
 
 
+def line_written(line: dict[str, Any]) -> dict[str, Any]:
+    """A line as it was asked; `renews` is the grant it prolongs."""
+    return scope_written(line) | {"renews": line.get("renews")}
+
+
 def written(stored: str | None) -> str | None:
     """A stored instant in local time."""
     return None if stored is None else pep.written(moment(stored))
@@ -190,38 +211,6 @@ def granted(body: dict[str, Any]) -> list[dict[str, int]]:
     return [{"line": line, "grant": found["entry"] + 1 + place} for place, line in enumerate(lines)]
 
 
-def clock(row: Row, scene: Scene) -> dict[str, Any] | None:
-    """The handling clock: working days that have run, rests left out. No clause sets a limit; a local one is a hint."""
-    body = row["body"]
-    if body.get("clock") is None:
-        return None
-    started, decision = moment(body["clock"]), body.get("decision")
-    end = moment(decision["at"]) if decision else scene.at
-    spans = [(moment(begin), moment(stop) if stop else None) for begin, stop in body.get("paused", ())]
-    edges = [started, *(edge for span in spans for edge in span if edge is not None)]
-    if len(edges) % 2:
-        edges.append(end)
-    path = scene.law.divisions.path(edition.seat(row["division"], scene.law))
-    runs = zip(edges[::2], edges[1::2], strict=True)
-    limit = scene.law.policy.handling.get("handling_days")
-    return {
-        "started": written(body["clock"]), "paused": [[written(a), written(b)] for a, b in body.get("paused", ())],
-        "running": decision is None and row["state"] == "received",
-        "days": sum(_workdays(scene.law.calendar, _local(a), _local(b), path) for a, b in runs),
-        "limit": limit.value if limit is not None and limit.value else None,
-        "note": "通知未规定自治区办理时限，时限以本地设定为准",
-    }  # fmt: skip
-
-
-def _workdays(calendar: Calendar, first: date, last: date, path: tuple[str, ...]) -> int:
-    """Working days after `first` up to and with `last`."""
-    return sum(calendar.workday(first + timedelta(days=n), path) for n in range(1, (last - first).days + 1))
-
-
-def _local(at: datetime) -> date:
-    return at.astimezone(pep.SHANGHAI).date()
-
-
 def older(cursor: str | None) -> int | None:
     """The number a page goes on below."""
     if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= LONGEST_CURSOR):
@@ -233,17 +222,18 @@ def older(cursor: str | None) -> int | None:
 def list_requests(request: Request) -> Response:
     query = fields.read_query(request.url.query.encode(), ListQuery)
     scene = pep.look(request, Reads())
-    post, divisions = scene.post, scene.law.divisions
+    post = scene.post
     if post is None or not scene.may("request.read", post.division):
         return pep.page([], None, request)
-    overseen = divisions.below(post.division) if post.role == "auditor" else frozenset[str]()
-    within = None if query.division is None else divisions.below(query.division)
+    overseen = edition.reach(post.division, scene.law) if post.role == "auditor" else frozenset[str]()
+    within = None if query.division is None else edition.reach(query.division, scene.law)
     before = older(query.cursor)
     found: list[Row] = []
     with head.reading(pep.deployment(request).database.engine) as connection:
         while len(found) <= query.limit:
             rows = docket.requests_page(connection, post.unit, overseen, within, before, query.limit + 1)
-            found += [row for row in rows if query.state in (None, step.state(row, scene.law.policy, scene.at))]
+            read = [each for row in rows if (each := seen(connection, row, scene)) is not None]
+            found += [row for row in read if query.state in (None, step.state(row, scene.law.policy, scene.at))]
             if len(rows) <= query.limit:
                 break
             before = rows[-1]["number"]
@@ -282,8 +272,10 @@ def timeline(request: Request, id: str) -> Response:
 
 
 def _shown(entry: Entry, dossier: Dossier) -> bool:
-    """The region's own deliberation, and what others were refused, are not the applicant's to read."""
+    """The region's own deliberation, and what others were refused, are not the applicant's to read; nor is his draft theirs."""
     post = dossier.scene.post
+    if drafts.hidden(entry, dossier.row, dossier.scene):
+        return False
     if post is None or entry.fact.kind not in INTERNAL:
         return post is not None
     return post.unit in (dossier.body["document"]["addressee"], entry.envelope.unit) or post.role == "auditor"

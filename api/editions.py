@@ -10,7 +10,7 @@ The files are kept under their digest before anything is recorded, and only for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -20,16 +20,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import founding, pep
+from api import founding, pep, stated
 from api.dossiers import older
 from api.pep import Asked, Wish
-from api.revocations import ReasonBody
+from api.placed import Placed
+from api.stated import Reason, Reasoned
 from api.windows import NoticeBody
 from api.wire import fields
 from audit import content, editions, head
 from audit.act import Recorded
 from authz import bundle, gazette, lineage, redistricting, refusal, register, table
 from authz.decision import Scene
+from authz.division import Divisions
 from authz.fact import Fact
 from authz.gazette import Draft, EditionConfirmed, EditionFiled, Source, Touched
 from authz.register import Reads
@@ -53,7 +55,7 @@ class EditionBody(fields.Body):
 
 
 @dataclass(kw_only=True)
-class FileEdition(Asked):
+class FileEdition(Placed):
     """A new edition is handed in; nothing holds before it is confirmed."""
 
     name: ClassVar[str] = "division.load"
@@ -66,9 +68,7 @@ class FileEdition(Asked):
         return OPEN
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        if scene.post is None:
-            raise refusal.NotEmployed(missing="post")
-        scene.must(self.name, scene.post.division)
+        self.permit(scene)
         body = self.wish.take()
         assert self.draft is not None
         source = Source(
@@ -118,19 +118,18 @@ def _drafted(request: Request, body: EditionBody | None) -> Draft | None:
         content.store(connection, bundle.pack(made), founding.BUNDLE, scene.post.unit)
         connection.commit()
     with head.reading(house.database.engine) as connection:
-        found = editions.touched(connection, edition, *_places(files, made, base, edition), scene.at)
-    changed = tuple(lineage.changes(made[lineage.CHANGES], edition))
+        names = gazette.named(base, sha256), gazette.named(edition, bundle.digest(made))
+        old, new = (house.laws.edition(connection, each)[0] for each in names)
+        found = editions.touched(connection, edition, *_places(old, new, made), scene.at)
+        changed = tuple(lineage.changes(made[lineage.CHANGES], edition))
+        fault = editions.peopled(connection, changed, scene.at)
     count = made[lineage.TREE].count(b"\n") - 1
-    return Draft(edition, base, sha256, bundle.digest(made), count, redistricting.counted(changed), found)
+    return Draft(edition, base, sha256, bundle.digest(made), count, redistricting.counted(changed), found, fault)
 
 
-def _places(
-    files: Mapping[str, bytes], made: Mapping[str, bytes], base: str, edition: str
-) -> tuple[frozenset[str], frozenset[str]]:
+def _places(old: Divisions, new: Divisions, made: Mapping[str, bytes]) -> tuple[frozenset[str], frozenset[str]]:
     """The changed places with all they lie in, before and after; and those that end."""
-    old, _ = lineage.parse_bundle(base, files)
-    new, _ = lineage.parse_bundle(edition, made)
-    rows = [each for each in gazette.between(made, base, edition) if each.kind != lineage.LAY_IN]
+    rows = [each for each in gazette.between(made, old.edition, new.edition) if each.kind != lineage.LAY_IN]
     codes = {code for each in rows for code in (each.old, each.new) if code}
     near = {outer for code in codes for tree in (old, new) if tree.known(code) for outer in tree.path(code)}
     return frozenset(near), frozenset(code for code in codes if not new.known(code))
@@ -138,61 +137,60 @@ def _places(
 
 # --- the end of a filing --------------------------------------------------------------------------------------------
 @dataclass(kw_only=True)
-class ConfirmEdition(Asked):
-    """The edition `number` comes into force; `filer` is who filed it."""
+class Settle(Asked):
+    """What both ends of a filing have in common: which one."""
 
-    name: ClassVar[str] = "division.confirm"
     number: int
-    filer: str | None
-
-    @property
-    def reads(self) -> Reads:
-        return Reads(editions=frozenset((self.number,)), persons=frozenset((self.filer,) if self.filer else ()))
-
-    def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        row = visible(self.number, scene)
-        scene.must(self.name, row["division"])
-        scene.fresh("edition", self.number, self.if_match)
-        return (gazette.confirmed(row, scene),)
-
-    def about(self) -> Mapping[str, Any]:
-        return {"subject": self.number}
-
-    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
-        fact = recorded.facts[0]
-        assert isinstance(fact, EditionConfirmed)
-        return 200, {
-            "id": self.number,
-            "state": "confirmed",
-            "edition": fact.edition,
-            "base": fact.base,
-            "count": fact.count,
-        }
-
-
-@dataclass(kw_only=True)
-class EndEdition(Asked):
-    """The edition `number` is taken off the table."""
-
-    name: ClassVar[str] = "division.confirm"
-    number: int
-    wish: Wish[ReasonBody]
-    reason: str
-    rule: Callable[[Mapping[str, Any], str], Fact]
 
     @property
     def reads(self) -> Reads:
         return Reads(editions=frozenset((self.number,)))
 
-    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+    def row(self, scene: Scene) -> dict[str, Any]:
+        """The edition on record, to those who may do this to it."""
         row = visible(self.number, scene)
         scene.must(self.name, row["division"])
-        self.wish.take()
-        scene.fresh("edition", self.number, self.if_match)
-        return (self.rule(row, self.reason),)
+        return row
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.number}
+
+
+@dataclass(kw_only=True)
+class ConfirmEdition(Settle):
+    """The edition `number` comes into force; `filer` is who filed it."""
+
+    name: ClassVar[str] = "division.confirm"
+    filer: str | None
+
+    @property
+    def reads(self) -> Reads:
+        return super().reads | Reads(persons=frozenset((self.filer,) if self.filer else ()))
+
+    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+        row = self.row(scene)
+        scene.fresh("edition", self.number, self.if_match)
+        return (gazette.confirmed(row, scene),)
+
+    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
+        fact = recorded.facts[0]
+        assert isinstance(fact, EditionConfirmed)
+        told = {"edition": fact.edition, "base": fact.base, "count": fact.count}
+        return 200, {"id": self.number, "state": "confirmed"} | told
+
+
+@dataclass(kw_only=True)
+class EndEdition(Settle, Reasoned[Reason]):
+    """The edition `number` is taken off the table."""
+
+    name: ClassVar[str] = "division.confirm"
+    how: ClassVar[gazette.Ending] = gazette.EditionRefused
+
+    def judge(self, scene: Scene) -> tuple[Fact, ...]:
+        row = self.row(scene)
+        self.wish.take()
+        scene.fresh("edition", self.number, self.if_match)
+        return (gazette.ended(self.how, row, self.reason),)
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         state = "withdrawn" if isinstance(recorded.facts[0], gazette.EditionWithdrawn) else "refused"
@@ -203,13 +201,14 @@ class WithdrawEdition(EndEdition):
     """The edition is taken back by those who may file one."""
 
     name: ClassVar[str] = "division.load"
+    how: ClassVar[gazette.Ending] = gazette.EditionWithdrawn
 
 
 @router.post("/v1/divisions/editions/{id}/confirmation", summary="确认新版行政区划，自此生效")
 async def confirm(request: Request, id: str) -> Response:
     """Whatever was given under an older edition waits for its own confirmation where its place has changed."""
     number, who = pep.number(id), pep.caller(request)
-    row = (await run_in_threadpool(pep.look, request, Reads(editions=frozenset((number,))))).rows.editions.get(number)
+    row = await run_in_threadpool(_ready, request, number)
     act = ConfirmEdition(
         ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
         number=number, filer=row["body"]["filed_by"] if row else None,
@@ -217,28 +216,31 @@ async def confirm(request: Request, id: str) -> Response:
     return await pep.perform(request, act)
 
 
+def _ready(request: Request, number: int) -> Mapping[str, Any] | None:
+    """The filing on record. Its tables are read here, because under the log's lock everybody would wait for them."""
+    scene, house = pep.look(request, Reads(editions=frozenset((number,)))), pep.deployment(request)
+    row = scene.rows.editions.get(number)
+    if row is not None and row["state"] == "filed" and scene.may(ConfirmEdition.name, row["division"]):
+        with head.reading(house.database.engine) as connection:
+            house.laws.edition(connection, gazette.named(row["body"]["edition"], row["body"]["sha256"]))
+    return row
+
+
 @router.post("/v1/divisions/editions/{id}/refusal", summary="退回新版行政区划",
-             openapi_extra=pep.described(ReasonBody, {"reason": "与批复不符，请核对后重新导入"}))  # fmt: skip
+             openapi_extra=pep.described(Reason, {"reason": "与批复不符，请核对后重新导入"}))  # fmt: skip
 async def refuse(request: Request, id: str) -> Response:
-    return await _end(request, id, EndEdition, gazette.refused)
+    return await _end(request, id, EndEdition)
 
 
 @router.post("/v1/divisions/editions/{id}/withdrawal", summary="撤回待确认的行政区划",
-             openapi_extra=pep.described(ReasonBody, {"reason": "表格有误，更正后重新导入"}))  # fmt: skip
+             openapi_extra=pep.described(Reason, {"reason": "表格有误，更正后重新导入"}))  # fmt: skip
 async def withdraw(request: Request, id: str) -> Response:
-    return await _end(request, id, WithdrawEdition, gazette.withdrawn)
+    return await _end(request, id, WithdrawEdition)
 
 
-async def _end(
-    request: Request, id: str, kind: type[EndEdition], rule: Callable[[Mapping[str, Any], str], Fact]
-) -> Response:
-    number, who, wish = pep.number(id), pep.caller(request), await pep.wish(request, ReasonBody)
-    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
-    act = kind(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
-        number=number, wish=wish, sealed=sealed, reason=commitments["/reason"], rule=rule,
-    )  # fmt: skip
-    return await pep.perform(request, act)
+async def _end(request: Request, id: str, kind: type[EndEdition]) -> Response:
+    number = pep.number(id)
+    return await stated.perform(request, kind, await stated.wished(request, Reason), number=number)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -270,9 +272,11 @@ def one(request: Request, id: str) -> Response:
     row = visible(number, scene)
     body = row["body"]
     with head.reading(house.database.engine) as connection:
-        files, made = house.laws.files(connection, body["base_sha256"]), house.laws.files(connection, body["sha256"])
-        places = _places(files, made, body["base"], body["edition"])
-        found = editions.touched(connection, body["edition"], *places, scene.at)
+        made = house.laws.files(connection, body["sha256"])
+        # Kept once read: neither the next reading nor the lock, where it comes into force, reads the tables again.
+        names = gazette.named(body["base"], body["base_sha256"]), gazette.named(body["edition"], body["sha256"])
+        old, new = (house.laws.edition(connection, each)[0] for each in names)
+        found = editions.touched(connection, body["edition"], *_places(old, new, made), scene.at)
     whole = scene.may("grant.read", row["division"])
     shown = found if whole else Touched(households=found.households)
     told = plain(row) | {

@@ -6,6 +6,7 @@ judges and records each on its own, and answers 200 with an outcome per item in 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
@@ -29,6 +30,8 @@ from authz.register import Reads, Rows
 
 router = APIRouter()
 LARGEST_BATCH = 1000
+DRAWN = 80
+"""Random bytes for an item: its reference, and the salts of two changed values before and after."""
 
 AnyCell = fields.Cell | Annotated[str, Field(pattern="^lifted_out.risk_elimination$")]
 Value = fields.Fen | bool | fields.Note | None
@@ -165,15 +168,15 @@ def denied(act: AskEdit, recorded: Recorded) -> dict[str, Any]:
     return told | (reasons.link(recorded.number) if act.lifted else {})
 
 
-def ask(parsed: Any, who: Caller, once: Once | None) -> AskEdit:
+def ask(parsed: Any, who: Caller, once: Once | None, draw: pep.Draw = secrets.token_bytes) -> AskEdit:
     """The act for one parsed item."""
     wish = pep.shaped(parsed, EditBody)
     sealed: tuple[Sealed, ...] = ()
     wanted = None
     if wish.got is not None:
-        sealed, commitments = pep.seal(values(wish.got))
+        sealed, commitments = pep.seal(values(wish.got), draw)
         wanted = edit(wish.got, commitments)
-    return AskEdit(ref=pep.new_ref(), caller=who, once=once, wish=wish, edit=wanted, sealed=sealed)
+    return AskEdit(ref=pep.new_ref(draw), caller=who, once=once, wish=wish, edit=wanted, sealed=sealed)
 
 
 @router.post("/v1/edits", status_code=201, summary="判定并记录一次数据操作",
@@ -193,8 +196,9 @@ async def batch(request: Request) -> Response:
     if type(parsed) is not list or not 1 <= len(parsed) <= LARGEST_BATCH:
         raise Misshapen(pointers=[{"pointer": "", "message": f"应为 1 至 {LARGEST_BATCH} 项的列表"}])
     key = await pep.once(request, who)
+    draw = pep.drawn(DRAWN * len(parsed))
     acts = [
-        ask(item, who, replace(key, key=f"{key.key}/{place}", request=pep.digest(item)) if key else None)
+        ask(item, who, replace(key, key=f"{key.key}/{place}", request=pep.digest(item)) if key else None, draw)
         for place, item in enumerate(parsed)
     ]
     outcomes = await pep.deployment(request).ledger.ask(acts)

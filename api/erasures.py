@@ -23,7 +23,7 @@ from api.pep import Asked, Wish
 from api.wire import fields
 from audit import erasing, head, listing
 from audit.act import Recorded
-from authz import erasure, refusal
+from authz import edition, erasure, refusal
 from authz.decision import Scene
 from authz.erasure import ErasureAsked, ErasurePerformed, Found, Named, Scope
 from authz.fact import Fact
@@ -161,7 +161,7 @@ def listed(request: Request) -> Response:
     scene = pep.look(request, Reads())
     if scene.post is None or not scene.may("erasure.read", scene.post.division):
         return pep.page([], None, request)
-    within = scene.law.divisions.below(scene.post.division)
+    within = edition.reach(scene.post.division, scene.law)
     with head.reading(pep.deployment(request).database.engine) as connection:
         rows = listing.erasures(connection, within, older(query.cursor), query.limit + 1)
     shown = rows[: query.limit]

@@ -23,7 +23,7 @@ from api.database import Database
 from api.deployment import Deployment
 from api.identity import BadKeys, Issuers, Signer
 from api.settings import Misconfigured, Settings
-from audit import ceremony, content, erasing, guard, head, retiring
+from audit import bridge, ceremony, content, erasing, guard, head, retiring
 from audit.act import Act
 from audit.batch import Laws
 from audit.lawbook import Lawbook
@@ -148,13 +148,14 @@ def found(database: Database, book: Lawbook, origin: str, demo: bool, begin: Law
         founding.same_log(charter, opened)
         first = "origin" not in charter
         taken = begin or book if first else book
+        laws: Laws = taken if first else bridge.bridged(database.engine, charter, book, practice=demo)
         told = [each for each in facts(taken) if first or (demo and not isinstance(each, EditionLoaded))]
         wanted = founding.missing(charter, (opened, *told))
         if wanted:
             with database.engine.begin() as connection:
                 for stream in (taken.bundles | book.bundles).values():
                     content.store(connection, stream, BUNDLE, "")
-            record(database, taken, [Deed(ref=secrets.token_hex(16), facts=wanted)])
+            record(database, laws, [Deed(ref=secrets.token_hex(16), facts=wanted)])
         return first
 
 

@@ -12,7 +12,7 @@ A ref that comes again with the same content is answered with what is on record;
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any, ClassVar
@@ -35,6 +35,7 @@ from authz.decision import Scene
 from authz.edit import Edit
 from authz.fact import Fact
 from authz.hindsight import EditImported, ImportOpened
+from authz.post import DutyNoted
 from authz.refusal import Refusal
 from authz.register import Reads, Rows
 
@@ -88,7 +89,8 @@ class ImportEdit(Asked):
 
     @property
     def reads(self) -> Reads:
-        return Reads(imports=frozenset((self.line.name,)))
+        edit = self.line.edit
+        return Reads(imports=frozenset((self.line.name,))) | (Reads() if edit is None else hindsight.touched(edit))
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         line = self.line
@@ -102,10 +104,14 @@ class ImportEdit(Asked):
             raise refusal.AlreadyRegistered(
                 "同一编号（ref）的变更已导入过，内容与本次不同，请核对后另编号", missing="ref"
             )
-        return (hindsight.imported(line.edit, line.body.person, line.name, self.opening.number, line.found, scene),)
+        person, found = line.body.person, line.found
+        imported = hindsight.imported(line.edit, person, line.name, self.opening.number, found, scene)
+        return (imported, *hindsight.beside(line.edit, person, found, scene))
 
     def note(self, rows: Rows, facts: tuple[Fact, ...]) -> None:
         rows.imports[self.line.name] = -1
+        if self.line.edit is not None and self.line.found is not None:
+            hindsight.note(rows, self.line.edit, self.line.found)
 
     def about(self) -> Mapping[str, Any]:
         edit = self.line.edit
@@ -185,12 +191,15 @@ def _told(line: Line, outcome: Recorded | BaseException) -> bytes:
     fact = outcome.facts[0]
     assert isinstance(fact, EditImported)
     assert outcome.number is not None
-    return _verdict(line, outcome.number, fact)
+    return _verdict(line, outcome.number, fact, outcome.facts[1:])
 
 
-def _verdict(line: Line, number: int, fact: EditImported) -> bytes:
+def _verdict(line: Line, number: int, fact: EditImported, beside: Sequence[Fact]) -> bytes:
     told = {"line": line.place, "ref": line.body.ref, "entry": number, "verdict": fact.verdict}
-    more = {"grant": fact.grant, "code": fact.code, "documented_later": fact.documented_later}
+    duties = [each.duty for each in beside if isinstance(each, DutyNoted)]
+    more = {
+        "grant": fact.grant, "code": fact.code, "documented_later": fact.documented_later, "duties": duties or None,
+    }  # fmt: skip
     return pep.encoded(told | {name: value for name, value in more.items() if value is not None})
 
 
@@ -217,7 +226,8 @@ def _repeat(request: Request, given: list[Line]) -> None:
             if line.name in earlier and (entry := search.one(connection, earlier[line.name])) is not None:
                 values = vault.read(connection, [entry.number]).get(entry.number, {})
                 if isinstance(entry.fact, EditImported) and _same(line, entry.fact, values):
-                    line.told = _verdict(line, entry.number, entry.fact)
+                    beside = retrospect.beside(connection, entry)
+                    line.told = _verdict(line, entry.number, entry.fact, beside)
 
 
 def _same(line: Line, fact: EditImported, values: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from api.dossiers import Dossier
 from api.wire import fields
 from audit import checkpoint, evidence, head, note, search, tree
 from audit import entry as entries
-from authz import refusal, scope
+from authz import refusal, renewal, scope
 from authz.document import Kind
 from authz.fact import moment
 from authz.grant import Grant, Scope
@@ -114,7 +114,8 @@ def request_page(dossier: Dossier) -> dict[str, Any]:
         "ground_text": (dossier.text(text, "/ground/text") or "").rstrip("。"), "closing": CLOSING[kind],
         "attachments": body["attachments"], "dated": dated(letter["dated"]),
         "contact": person(dossier, body["contact"] or body["hands"][0][1]),
-        "phone": dossier.text(text, "/document/contact/phone"), "copied": copied(dossier, letter["cc"]),
+        "phone": dossier.telephone, "copied": copied(dossier, letter["cc"]),
+        "renewals": renewals(dossier),
     }  # fmt: skip
 
 
@@ -138,6 +139,7 @@ def reply_page(dossier: Dossier) -> dict[str, Any]:
         "cites": found["document"]["cites"], "kind": kind.zh, "opinion": dossier.text(found["entry"], "/opinion") or "",
         "lines": lines, "closing": CLOSING[kind], "attachments": body.get("scan") or [],
         "dated": dated(found["document"]["dated"]), "copied": copied(dossier, letter["cc"]),
+        "renewals": renewals(dossier),
     }  # fmt: skip
 
 
@@ -151,6 +153,7 @@ def receipt_page(dossier: Dossier) -> dict[str, Any]:
         "received_on": dated(body["received_on"]), "document": found["document"]["number"],
         "outcome": OUTCOMES[dossier.row["state"]], "approver": person(dossier, found["by"]),
         "issuer": unit(dossier, found["unit"]), "opened": clocked(moment(found["at"])), "grants": grants,
+        "renewals": renewals(dossier),
     }  # fmt: skip
 
 
@@ -166,6 +169,16 @@ def decision(dossier: Dossier) -> dict[str, Any]:
         raise refusal.WrongState("申请尚未批复，还没有批复文件和回执单可以打印", state=dossier.state)
     found: dict[str, Any] = dossier.body["decision"]
     return found
+
+
+def renewals(dossier: Dossier) -> list[dict[str, Any]]:
+    """The lines that prolong a grant, each with the reply it rests on and its end."""
+    known = dossier.scene.rows.grants
+    cited = ((each["line"], known[each["renews"]]) for each in dossier.body["lines"] if each.get("renews") is not None)
+    return [
+        {"line": line, "grant": held.number, "document": held.document, "until": clocked(held.scope.valid_until)}
+        for line, held in cited
+    ]
 
 
 def line(dossier: Dossier, each: dict[str, Any]) -> dict[str, Any]:
@@ -216,9 +229,8 @@ FORMS: dict[str, Callable[[Dossier], dict[str, Any]]] = {
 def printed(request: Request, id: str) -> Response:
     query = fields.read_query(request.url.query.encode(), PrintQuery)
     dossier = dossiers.open_dossier(request, id)
-    if query.form == "receipt":
-        grants = frozenset(each["grant"] for each in dossiers.granted(dossier.body))
-        dossier.scene.rows.grants.update(pep.look(request, Reads(grants=grants)).rows.grants)
+    grants = renewal.cited(dossier.body["lines"]) | {each["grant"] for each in dossiers.granted(dossier.body)}
+    dossier.scene.rows.grants.update(pep.look(request, Reads(grants=grants)).rows.grants)
     told = FORMS[query.form](dossier)
     told["proof"] = proof(pep.deployment(request), told["entry"])
     html = PAGES.get_template(f"{query.form}.html").render(page=told)

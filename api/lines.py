@@ -20,10 +20,12 @@ COLUMNS = (
 
 
 def told(connection: Any, found: list[Entry], scene: Scene, values: bool) -> list[dict[str, Any]]:
-    """Entries as answers write them, with the names that are on record and the values that are not erased."""
+    """Entries as answers write them, with the names that are on record and the values that are not erased; the words of a
+    draft that is not signed are for those alone who may see values."""
     people = listing.names(connection, {each.envelope.person for each in found if each.envelope.person})
     units = docket.unit_names(connection, {each.envelope.unit for each in found if each.envelope.unit})
-    kept = vault.read(connection, [each.number for each in found])
+    drafts = frozenset[int]() if values else docket.unsigned(connection, found)
+    kept = vault.read(connection, [each.number for each in found if each.number not in drafts])
     times = editions.Times(connection)
     return [
         _told(each, _place(each, times, scene), people, units, _shown(each, kept.get(each.number, {}), values))

@@ -137,11 +137,17 @@ def known(number: int, scene: Scene) -> Post:
     return post
 
 
-def accounts_of(request: Request, person: str) -> frozenset[str]:
-    """All accounts of the natural person behind this one."""
-    # Before the lock is soon enough: an account made meanwhile has no post, and its first one is judged with these.
-    with heads.reading(pep.deployment(request).database.engine) as connection:
-        return listing.accounts(connection, (person,))
+def reached(scene: Scene, act: str, person: str) -> str:
+    """The place by which the acting post may do this to a person: where he serves, or served last; of somebody without
+    any post, the acting one's own. What once employed him does not lock out his present office."""
+    if scene.post is None:
+        raise refusal.NotEmployed(missing="post")
+    held = scene.rows.posts.get(person, ())
+    serving = [each for each in held if each.live(scene.at)]
+    places = sorted({each.division for each in serving or held} or {scene.post.division})
+    found = next((each for each in places if scene.may(act, each)), places[0])
+    scene.must(act, found)
+    return found
 
 
 def shortfalls(facts: Sequence[Fact]) -> list[dict[str, Any]]:
@@ -226,8 +232,7 @@ def _numbers(body: PersonBody, key: bytes) -> tuple[Wish[PersonBody], str | None
     natural = None
     try:
         if body.identity_number is not None:
-            number = identifier.identity_number(body.identity_number, datetime.now(pep.SHANGHAI).date())
-            natural = founding.natural(key, number)
+            natural = token(body.identity_number, key)
     except refusal.Misshapen as fault:
         faults.append({"pointer": "/identity_number", "message": fault.detail})
     try:
@@ -236,6 +241,12 @@ def _numbers(body: PersonBody, key: bytes) -> tuple[Wish[PersonBody], str | None
     except refusal.Misshapen as fault:
         faults.append({"pointer": "/phone", "message": fault.detail})
     return (Wish(None, refusal.Misshapen(pointers=faults)) if faults else Wish(body)), natural
+
+
+def token(identity_number: str, key: bytes) -> str:
+    """The keyed token of an identity number, or Misshapen; neither holds the number."""
+    number = identifier.identity_number(identity_number, datetime.now(pep.SHANGHAI).date())
+    return founding.natural(key, number)
 
 
 @dataclass(kw_only=True)
@@ -256,13 +267,8 @@ class RevokeTokens(Asked):
             raise refusal.Unknown()
         if scene.post is None:
             raise refusal.NotEmployed(missing="post")
-        own = scene.person is not None and scene.person.id == self.person
-        held = scene.rows.posts.get(self.person, ())
-        # Whoever once employed somebody does not lock him out of his present office.
-        serving = [each for each in held if each.live(scene.at)]
-        places = {each.division for each in serving or held} or {scene.post.division}
-        if not own and not any(scene.may(self.name, place) for place in places):
-            scene.must(self.name, min(places))
+        if scene.person is None or scene.person.id != self.person:
+            reached(scene, self.name, self.person)
         self.wish.take()
         return (TokensRevoked(person_id=self.person, reason=self.reason),)
 

@@ -7,12 +7,13 @@ then is anybody answered.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import secrets
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Generic, TypeVar
@@ -35,6 +36,7 @@ from authz.register import Reads
 
 T = TypeVar("T", bound=fields.Body)
 SHANGHAI = timezone(timedelta(hours=8))
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MARK = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 _POST = re.compile(r"[0-9]{1,16}")
@@ -46,9 +48,25 @@ def deployment(request: Request) -> Deployment:
     return found
 
 
-def new_ref() -> str:
+Draw = Callable[[int], bytes]
+"""Gives so many random bytes."""
+
+
+def new_ref(draw: Draw = secrets.token_bytes) -> str:
     """A fresh act reference: 32 hex digits."""
-    return secrets.token_hex(16)
+    return draw(16).hex()
+
+
+def drawn(count: int) -> Draw:
+    """So many random bytes of the system drawn at once, for a request that needs a few for each of its items: each call
+    of the system gives the interpreter away. Draws anew when they are used up."""
+    found = io.BytesIO(secrets.token_bytes(count))
+
+    def draw(count: int) -> bytes:
+        taken = found.read(count)
+        return taken if len(taken) == count else secrets.token_bytes(count)
+
+    return draw
 
 
 def caller(request: Request) -> Caller:
@@ -87,7 +105,7 @@ def _marked(value: str | None, name: str) -> str | None:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per edit, and a frozen one is set member by member
 class Wish(Generic[T]):
     """A request body: of the right form, or the refusal that its form deserves once authority has been judged."""
 
@@ -142,9 +160,9 @@ async def once(request: Request, who: Caller, item: int | None = None) -> Once |
     return Once(who.person, route, key if item is None else f"{key}/{item}", asked)
 
 
-def seal(values: Mapping[str, Any]) -> tuple[tuple[Sealed, ...], dict[str, str]]:
+def seal(values: Mapping[str, Any], draw: Draw = secrets.token_bytes) -> tuple[tuple[Sealed, ...], dict[str, str]]:
     """Salt these values (by path; null ones are left out): what the vault keeps, and the commitments for the fact."""
-    sealed = tuple(Sealed(path, secrets.token_bytes(16), value) for path, value in values.items() if value is not None)
+    sealed = tuple([Sealed(path, draw(16), value) for path, value in values.items() if value is not None])
     return sealed, {each.path: vault.commit(each) for each in sealed}
 
 
@@ -173,7 +191,7 @@ class Asked(Act):
 
 def encoded(members: Any) -> bytes:
     """JSON as answers write it."""
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _encoder.encode(members).encode()
 
 
 async def perform(request: Request, act: Asked) -> Response:

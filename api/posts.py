@@ -16,9 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import pep, transfers
-from api.people import accounts_of, known, knows, post_told, shortfalls, unit_of
+from api import departures, pep, stated, transfers
+from api.departures import Leaving
+from api.people import held_by, known, knows, post_told
 from api.pep import Asked, Wish
+from api.stated import Reason, Reasoned
 from api.wire import fields
 from audit.act import Recorded
 from authz import post as rule
@@ -28,6 +30,7 @@ from authz.fact import Fact, moment
 from authz.office import OFFICERS
 from authz.post import Appointment, PostEnded
 from authz.register import Reads
+from authz.transfer import own
 
 router = APIRouter()
 router.include_router(transfers.router)
@@ -42,23 +45,21 @@ class PostBody(fields.Body):
     until: fields.Instant | None = None
 
 
-class EndBody(fields.Body):
-    reason: fields.Reason
+class EndBody(Reason):
     at: fields.Instant | None = None
 
 
 @dataclass(kw_only=True)
 class AssignPost(Asked):
-    """A person is to hold a post. `accounts` are all accounts of the same natural person."""
+    """A person is to hold a post."""
 
     name: ClassVar[str] = "people.post"
     wish: Wish[PostBody]
-    accounts: frozenset[str]
 
     @property
     def reads(self) -> Reads:
-        units = frozenset((self.wish.got.unit,)) if self.wish.got else frozenset[str]()
-        return Reads(persons=self.accounts, units=units)
+        body = self.wish.got
+        return Reads(persons=frozenset((body.person,)), units=frozenset((body.unit,))) if body else Reads()
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if scene.post is None:
@@ -76,7 +77,7 @@ class AssignPost(Asked):
         if body.from_ is not None and body.until is not None and body.from_ >= body.until:
             raise refusal.Misshapen(pointers=[{"pointer": "/until", "message": "结束时间应晚于开始时间"}])
         wanted = Appointment(person, unit, body.role, body.post or body.role, body.from_, body.until)
-        held = [each for account in self.accounts for each in scene.rows.posts.get(account, ())]
+        held = held_by(scene, person)
         return rule.appoint(wanted, scene.post, held, scene.at, scene.law.policy, scene.law.divisions)
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
@@ -96,8 +97,7 @@ EXAMPLE = {"person": "p-1101", "unit": "u-640324-civil_affairs", "role": "depart
 async def assign(request: Request) -> Response:
     who = pep.caller(request)
     wish = await pep.wish(request, PostBody)
-    accounts = await run_in_threadpool(accounts_of, request, wish.got.person) if wish.got else frozenset[str]()
-    act = AssignPost(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, accounts=accounts)
+    act = AssignPost(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish)
     return await pep.perform(request, act)
 
 
@@ -111,19 +111,19 @@ def one(request: Request, id: str) -> Response:
 
 
 @dataclass(kw_only=True)
-class EndPost(Asked):
-    """The post `number` ends, now or at a later instant."""
+class EndPost(Reasoned[EndBody]):
+    """The post `number` ends, now or at a later instant; `left` is what its holder leaves, `lapsing` (known once it is
+    judged) are the grants of his own that end with it."""
 
     name: ClassVar[str] = "people.end"
     number: int
-    unit: str
-    wish: Wish[EndBody]
-    reason: str
+    left: Leaving
+    lapsing: tuple[int, ...] = ()
 
     @property
     def reads(self) -> Reads:
-        unit = frozenset((self.unit,))
-        return Reads(posts=frozenset((self.number,)), staff=unit, units=unit)
+        unit, holder = frozenset((self.left.unit,)), frozenset((self.left.person,))
+        return Reads(posts=frozenset((self.number,)), persons=holder, staff=unit, units=unit)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         post = known(self.number, scene)
@@ -134,6 +134,7 @@ class EndPost(Asked):
         body = self.wish.take()
         scene.fresh("post", self.number, self.if_match)
         colleagues, rows = scene.rows.staff.get(post.unit, ()), scene.rows
+        self.lapsing = tuple(each.number for each in own(post, scene))
         ended = rule.end(
             post, body.at, self.reason, by=scene.post, colleagues=colleagues, at=scene.at, policy=scene.law.policy,
             people=rows.people,
@@ -148,18 +149,14 @@ class EndPost(Asked):
         assert isinstance(fact, PostEnded)
         return 200, {
             "id": self.number, "person": fact.person_id, "until": pep.written(moment(fact.valid_until)),
-            "warnings": shortfalls(recorded.facts),
+            "lapsing": list(self.lapsing), "work": departures.work_told(self.left.work),
+            "warnings": departures.warnings(recorded.facts, self.left),
         }  # fmt: skip
 
 
 @router.post("/v1/posts/{id}/end", summary="离岗", openapi_extra=pep.described(EndBody, {"reason": "调离本单位"}))
 async def end(request: Request, id: str) -> Response:
-    number, who = pep.number(id), pep.caller(request)
-    wish = await pep.wish(request, EndBody)
-    unit = await run_in_threadpool(unit_of, request, number)
-    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
-    act = EndPost(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
-        number=number, unit=unit, wish=wish, sealed=sealed, reason=commitments["/reason"],
-    )  # fmt: skip
-    return await pep.perform(request, act)
+    number = pep.number(id)
+    wish = await stated.wished(request, EndBody)
+    left = await run_in_threadpool(departures.leaving, request, number)
+    return await stated.perform(request, EndPost, wish, number=number, left=left)

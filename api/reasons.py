@@ -31,6 +31,8 @@ from authz.register import Reads
 router = APIRouter()
 PATH = "/v1/requests/draft"
 REQUEST = "request"
+MISSING = ("/document/number", "/document/signatory", "/attachments")
+"""What no draft of a request can know."""
 HAND_OVER = "请把本页内容（编号 {entry}）转交{county}乡村振兴机构的经办人，由其据此起草书面申请；您本人不能直接申请。"
 COMPLETE = "请核对申请范围，补齐发文字号、签发人和盖章文件后提交；范围可以改，但不宜超出工作需要。"
 
@@ -143,8 +145,10 @@ def _told(entry: Entry, found: Recalled, line: dict[str, Any], scene: Scene) -> 
     }  # fmt: skip
     mine = writes(scene, wish.division)
     if mine:
-        wanted = {"document": _document(county, wish, scene)} | wanted
-    missing = ["/document/number", "/document/signatory", "/attachments"] if mine else []
+        words = scene.law.policy.catalogue
+        about = f"{words.cells[wish.cell].zh}{words.operations[wish.operation].zh}"
+        wanted = {"document": letter(county, f"关于申请防返贫监测系统{about}权限的请示", scene)} | wanted
+    missing = list(MISSING) if mine else []
     return {
         "refusal": entry.number, "at": pep.written(entry.at), "person": entry.envelope.person,
         "unit": entry.envelope.unit, "code": getattr(entry.fact, "code", None),
@@ -154,14 +158,13 @@ def _told(entry: Entry, found: Recalled, line: dict[str, Any], scene: Scene) -> 
     }  # fmt: skip
 
 
-def _document(county: str, wish: Wish, scene: Scene) -> dict[str, Any]:
+def letter(county: str, title: str, scene: Scene) -> dict[str, Any]:
     """What can be said of the letter before it is written: everything but its number and who signs it."""
-    words, divisions = scene.law.policy.catalogue, scene.law.divisions
+    divisions = scene.law.divisions
     path = divisions.path(county)
-    about = f"{words.cells[wish.cell].zh}{words.operations[wish.operation].zh}"
     assert scene.person is not None
     return {
-        "kind": "QINGSHI", "number": None, "title": f"关于申请防返贫监测系统{about}权限的请示",
+        "kind": "QINGSHI", "number": None, "title": title,
         "dated": today(scene.at), "signatory": None, "addressee": f"u-{path[0]}-lead",
         "cc": [f"u-{code}-lead" for code in path if divisions.get(code).level == "city"],
         "contact": {"person": scene.person.id, "phone": None},

@@ -3,14 +3,14 @@
 POST /v1/replays         {policy, from, until, division?}; the question is put on record, nothing is worked out yet
 GET  /v1/replays/{id}    works out one more piece and tells how far it has come: ask again until the state is `done`
 
-`policy` is the digest of files that were proposed, or that are in force. Whoever asks sees entries of the replay's
-division only, and no values.
+`policy` is the digest of files that were proposed, or that are in force. Whoever asks sees counts of the replay's
+division; which entries they are (`items`, no values) only if he may read the log there: an officer who writes rules is
+not thereby a reader of what people did (`listed` says which it is).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -22,7 +22,8 @@ from starlette.responses import Response
 
 from api import pep
 from api.dossiers import older
-from api.pep import Asked, Wish
+from api.pep import Wish
+from api.placed import Placed
 from api.wire import fields
 from audit import amendments, head, moments, replay, search
 from audit.act import Recorded
@@ -65,7 +66,7 @@ class Found:
 
 
 @dataclass(kw_only=True)
-class AskReplay(Asked):
+class AskReplay(Placed):
     """Somebody asks what these rules would have decided."""
 
     name: ClassVar[str] = "policy.replay"
@@ -73,17 +74,11 @@ class AskReplay(Asked):
     wish: Wish[ReplayBody]
     found: Found | None
 
-    @property
-    def reads(self) -> Reads:
-        return Reads()
-
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
-        if scene.post is None:
-            raise refusal.NotEmployed(missing="post")
-        body = self.wish.got
-        place = body.division if body and body.division else scene.post.division
-        scene.must(self.name, place if scene.law.lineage.known_once(place) else scene.post.division)
+        self.permit(scene)
         body = self.wish.take()
+        assert scene.post is not None
+        place = body.division or scene.post.division
         _must_make_sense(body, place, scene)
         if self.found is None or body.digest is None:
             raise refusal.Unknown()
@@ -95,9 +90,6 @@ class AskReplay(Asked):
                 since=instant(body.begin), until=instant(body.until), begin=min(self.found.begin, end), end=end,
             ),
         )  # fmt: skip
-
-    def about(self) -> Mapping[str, Any]:
-        return {"division": self.wish.got.division if self.wish.got else None}
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         fact = recorded.facts[0]
@@ -127,7 +119,10 @@ def question(number: int, fact: ReplayAsked) -> dict[str, Any]:
 async def ask(request: Request) -> Response:
     who, wish = pep.caller(request), await pep.wish(request, ReplayBody)
     found = await run_in_threadpool(_found, request, wish.got)
-    act = AskReplay(ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, found=found)
+    act = AskReplay(
+        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, found=found,
+        place=wish.got.division if wish.got else None,
+    )  # fmt: skip
     return await pep.perform(request, act)
 
 
@@ -137,23 +132,13 @@ def _found(request: Request, body: ReplayBody | None) -> Found | None:
     if body is None or body.digest is None or scene.post is None:
         return None
     with head.reading(pep.deployment(request).database.engine) as connection:
-        known = _proposed(amendments.of(connection, body.digest), scene)
-        if known is None and replay.ever(connection, body.digest) and scene.may("policy.read", scene.post.division):
-            known = amendment.WHOLE, scene.post.division
+        known = amendments.meant(connection, body.digest, scene)
         if known is None:
             return None
         size = head.read(connection).size
         ends = moments.before(connection, (body.begin, body.until), size)
     end = ends[body.until]
     return Found(*known, ends[body.begin], end if end < size else None)
-
-
-def _proposed(rows: Iterable[Mapping[str, Any]], scene: Scene) -> tuple[str, str] | None:
-    """The newest proposal of the files that the caller may see."""
-    for row in rows:
-        if scene.may("policy.read", row["division"]):
-            return row["body"]["part"], row["division"]
-    return None
 
 
 @router.get(
@@ -173,10 +158,12 @@ def one(request: Request, id: str) -> Response:
         within = _within(fact, house.laws.on_record(connection, number))
         progress = replay.resume(connection, Replay(fact, within, house.laws), number)
         after = older(query.cursor)
-        found = list(replay.changed(connection, number, -1 if after is None else after, query.limit + 1))
+        listed = scene.may("log.read", fact.division)
+        begin = -1 if after is None else after
+        found = list(replay.changed(connection, number, begin, query.limit + 1)) if listed else []
     items = found[: query.limit]
     cursor = str(items[-1]["entry"]) if len(found) > query.limit else None
-    return pep.page(items, cursor, request, **question(number, fact), **told(progress, fact))
+    return pep.page(items, cursor, request, listed=listed, **question(number, fact), **told(progress, fact))
 
 
 def _within(fact: ReplayAsked, law: Law) -> frozenset[str] | None:

@@ -15,7 +15,7 @@ from api.pep import Asked, Wish
 from api.steps import Row, Step
 from api.wire import examples, fields
 from audit.act import Recorded
-from authz import filing, refusal, step
+from authz import filing, refusal, renewal, step
 from authz.decision import Scene
 from authz.fact import Fact, instant
 from authz.filing import Text
@@ -65,6 +65,7 @@ class LineBody(fields.Body):
     begin: Annotated[fields.Instant, Field(alias="from")]
     until: fields.Instant
     max_records: fields.Amount | None = None
+    renews: fields.Number | None = None
 
 
 class RequestBody(fields.Body):
@@ -105,7 +106,12 @@ def line(body: LineBody) -> Line:
         "line": body.line, "division": body.division, "cells": list(dict.fromkeys(body.cells)),
         "operations": list(dict.fromkeys(body.operations)), "data_year": body.data_year,
         "from": instant(body.begin), "until": instant(body.until), "max_records": body.max_records,
-    }  # fmt: skip
+    } | ({} if body.renews is None else {"renews": body.renews})  # fmt: skip
+
+
+def cited(wish: Wish[RequestBody]) -> Reads:
+    """What is read for the grants that the lines of a body renew."""
+    return steps.NOTHING if wish.got is None else renewal.reads(line(each) for each in wish.got.lines)
 
 
 @dataclass(kw_only=True)
@@ -118,7 +124,7 @@ class DraftRequest(Asked):
 
     @property
     def reads(self) -> Reads:
-        return Reads()
+        return cited(self.wish)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if scene.post is None:
@@ -201,7 +207,7 @@ async def draft(request: Request) -> Response:
 async def change(request: Request, id: str) -> Response:
     number = pep.number(id)
     wish = await pep.wish(request, RequestBody)
-    known = await steps.prepare(request, number)
+    known = await steps.prepare(request, number, more=cited(wish))
     return await pep.perform(request, await steps.asked(request, ChangeRequest, number, wish, known, texts(wish.got)))
 
 

@@ -1,11 +1,13 @@
 """Who answers for a record: who monitored, provided, collected and verified it, as far as the log says (S06 to S09).
 
 谁监测谁负责 谁提供谁负责 谁采集谁负责 谁核实谁负责. For each of the four the latest permitted edit that names somebody, with
-the post and unit he held then, and the authority it was done under, up to the document.
+the post and unit he held then, and the authority it was done under, up to the document; and who answers for it now,
+where he has left the post since. Beside them whoever has the household on his list (帮扶责任人) at that instant.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,10 +18,11 @@ from starlette.responses import Response
 from api import entries, pep
 from api.entries import ReadLog
 from api.wire import fields
-from audit import head, listing, search
+from audit import head, listing, search, succession
 from audit.entry import Entry
 from audit.search import Filters, Sight
 from authz import refusal, register
+from authz.decision import Scene
 from authz.edit import RESPONSIBLE, EditPermitted
 from authz.register import Reads
 
@@ -51,9 +54,14 @@ async def responsible(request: Request) -> Response:
     def answer() -> Response:
         named = _found(request, query, read.sight, read.size)
         with head.reading(pep.deployment(request).database.engine) as connection:
-            persons = {each: _person(connection, each, entry) if entry else None for each, entry in named.items()}
+            persons = {
+                each: _person(connection, each, entry) | {"now": _now(connection, each, entry, scene, read.size)} if entry else None
+                for each, entry in named.items()
+            }  # fmt: skip
+            assisting = _assisting(connection, query, query.at or scene.at, read.sight)
         members: dict[str, Any] = {"household": query.household, "cell": query.cell, "data_year": query.data_year}
         members |= {"quarter": query.quarter, "at": pep.written(query.at or scene.at)}
+        members["assistance"] = assisting
         return pep.told(members | persons | {"size": read.size, "entry": read.size})
 
     return await run_in_threadpool(answer)
@@ -95,7 +103,7 @@ def _person(connection: Any, role: str, entry: Entry) -> dict[str, Any]:
     units = Reads(units=frozenset((held.unit,))) if held else Reads()
     unit = register.fetch(connection, units, entry.at, entry.number).units.get(held.unit) if held else None
     return {
-        "person": {"id": person, "name": listing.names(connection, {person}).get(person, {}).get("name")},
+        "person": _named(connection, person),
         "post": number,
         "deputy_for": held.deputy_for if held else None,
         "role": held.role if held else None,
@@ -107,3 +115,30 @@ def _person(connection: Any, role: str, entry: Entry) -> dict[str, Any]:
         "chain": list(fact.chain),
         "document": fact.document,
     }
+
+
+def _now(connection: Any, role: str, entry: Entry, scene: Scene, size: int) -> dict[str, Any]:
+    """Who answers for it today: himself while he holds the post, else his successor; nobody if none took over."""
+    fact = entry.fact
+    assert isinstance(fact, EditPermitted)
+    person, number = getattr(fact, role), getattr(fact, role.replace("_by", "_post"))
+    heir = succession.heir(connection, fact, number, person, scene.at, size)
+    return {"person": None if heir.person is None else _named(connection, heir.person), "since": heir.since}
+
+
+def _assisting(connection: Any, query: RecordQuery, at: datetime, sight: Sight) -> list[dict[str, Any]]:
+    """Whoever has the household on his list for this cell at the instant, where the reader sees."""
+    held = [
+        each
+        for each in succession.assisting(connection, query.household, at)
+        if query.cell in each.scope.cells and sight.sees(each.scope.division, None)
+    ]
+    return [
+        {"person": _named(connection, each.holder_person or ""), "unit": each.holder_unit, "grant": each.number,
+         "until": pep.written(each.scope.valid_until)}
+        for each in held
+    ]  # fmt: skip
+
+
+def _named(connection: Any, person: str) -> dict[str, Any]:
+    return {"id": person, "name": listing.names(connection, {person}).get(person, {}).get("name")}

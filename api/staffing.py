@@ -15,19 +15,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import pep
-from api.grants import below, overseen
+from api import departures, pep
+from api.outlook import outlook
 from api.pep import Asked, Wish
 from api.wire import fields
 from audit import head as heads
-from audit import roster
+from audit import roster, unfinished
 from audit.act import Recorded
 from audit.roster import Roll
 from authz import refusal
 from authz import staffing as rule
 from authz.decision import Scene
 from authz.fact import Fact
-from authz.grant import chain, effective
 from authz.post import Post
 from authz.register import Reads
 from authz.staffing import Orphan, PairNamed, Strength
@@ -64,10 +63,9 @@ def orphans(found: Roll, at: datetime) -> list[Orphan]:
     told = []
     for unit in found.units:
         if unit.kind == "village":
-            live = [
-                each for each in found.held.get(unit.id, ()) if effective(chain(each, found.grants), at)[0] == "live"
-            ]
-            told.append(rule.orphaned(unit, found.posts.get(unit.id, ()), live, at))
+            posts = found.posts.get(unit.id, ())
+            kept = rule.kept(unit.id, posts, found.held.get(unit.id, ()), found.grants, at)
+            told.append(rule.orphaned(unit, posts, kept, at))
     return [each for each in told if each is not None]
 
 
@@ -86,22 +84,20 @@ def strength_told(one: Strength, posts: tuple[Post, ...], pair: tuple[int, int] 
 def report(request: Request) -> Response:
     scene = pep.look(request, Reads())
     query = fields.read_query(request.url.query.encode(), StaffingQuery)
-    if scene.post is None:
-        raise refusal.NotEmployed(missing="post")
-    scene.must("people.staff", query.division or scene.post.division)
-    within, asked, at = overseen(scene, "people.staff"), below(query.division, scene), query.at or scene.at
-    seen = within if asked is None else asked if within is None else within & asked
+    seen, at = outlook(scene, "people.staff", query.division, query.division), query.at or scene.at
     with heads.reading(pep.deployment(request).database.engine) as connection:
         found = roster.roll(connection, seen, at)
+        alone = orphans(found, at)
+        about = [unfinished.of_village(connection, each.unit.id, each.unit.division, at) for each in alone]
     bodies = strengths(found, scene, at)
     return pep.told({
-        "at": pep.written(at), "division": query.division or scene.post.division, "size": scene.size,
+        "at": pep.written(at), "division": query.division or (scene.post.division if scene.post else None), "size": scene.size,
         "short": sum(one.short > 0 for one, _ in bodies), "missing_b": sum(one.pair is False for one, _ in bodies),
         "units": [strength_told(one, posts, found.pairs.get(one.unit.id)) for one, posts in bodies],
         "orphans": [
             {"unit": each.unit.id, "name": each.unit.name, "division": each.unit.division, "why": each.why,
-             "grants": list(each.grants)}
-            for each in orphans(found, at)
+             "grants": list(each.grants), "work": departures.work_told(work)}
+            for each, work in zip(alone, about, strict=True)
         ],
     })  # fmt: skip
 

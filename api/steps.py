@@ -18,13 +18,14 @@ from api.pep import Asked, Wish
 from api.wire import fields
 from audit import content, head
 from audit.act import Recorded
-from authz import refusal, step
+from authz import refusal, renewal, step
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.register import Reads
 
 W = TypeVar("W", bound=fields.Body)
 Row = dict[str, Any]
+NOTHING = Reads()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +38,20 @@ class Known:
 
 
 async def prepare(
-    request: Request, number: int, cited: tuple[str, ...] = (), documents: tuple[str, ...] = (), staff: bool = False
+    request: Request, number: int, cited: tuple[str, ...] = (), more: Reads = NOTHING, staff: bool = False
 ) -> Known:
-    """Read ahead for a step on this request."""
-    return await run_in_threadpool(_prepare, request, number, cited, documents, staff)
+    """Read ahead for a step on this request; `more` is what the step itself names."""
+    return await run_in_threadpool(_prepare, request, number, cited, more, staff)
 
 
-def _prepare(request: Request, number: int, cited: tuple[str, ...], documents: tuple[str, ...], staff: bool) -> Known:
-    reads = Reads(requests=frozenset((number,)), documents=frozenset(documents))
+def _prepare(request: Request, number: int, cited: tuple[str, ...], more: Reads, staff: bool) -> Known:
+    reads = Reads(requests=frozenset((number,))) | more
     row = pep.look(request, reads).rows.requests.get(number)
     if row is None:
         return Known(reads, None, frozenset())
     body = row["body"]
     persons = {person for _, person in body["hands"]}
-    reads |= Reads(documents=frozenset((body["document"]["number"],)))
+    reads |= Reads(documents=frozenset((body["document"]["number"],))) | renewal.reads(body["lines"])
     if staff:
         unit = Reads(staff=frozenset((body["unit"],)))
         persons |= {post.person for post in pep.look(request, unit).rows.staff.get(body["unit"], ())}

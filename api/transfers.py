@@ -1,4 +1,7 @@
-"""Transfers over HTTP: a person leaves a post and takes up another in one act; grants made out to him stay behind."""
+"""Transfers over HTTP: a person leaves a post and takes up another in one act; grants made out to him stay behind.
+
+POST /v1/transfers   the answer lists what he leaves behind; handing it over is `api/handovers.py`
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import pep
-from api.people import accounts_of, known, shortfalls, unit_of
-from api.pep import Asked, Wish
+from api import departures, handovers, pep, stated
+from api.departures import Leaving
+from api.people import held_by, known
+from api.stated import Reason, Reasoned
 from api.wire import fields
 from audit.act import Recorded
 from authz import refusal
@@ -25,39 +29,36 @@ from authz.register import Reads
 from authz.transfer import TransferRecorded
 
 router = APIRouter()
+router.include_router(handovers.router)
 
 
-class TransferBody(fields.Body):
+class TransferBody(Reason):
     """`from_post` is the post that ends; unit and role are those of the new one."""
 
     person: fields.PersonId
     from_post: fields.Number
     unit: fields.UnitId
     role: fields.Role
-    reason: fields.Reason
     post: fields.Word | None = None
     successor: fields.PersonId | None = None
     until: fields.Instant | None = None
 
 
 @dataclass(kw_only=True)
-class TransferPerson(Asked):
-    """A person changes posts. `accounts` are all accounts of the natural person, `leaves` the unit of the old post."""
+class TransferPerson(Reasoned[TransferBody]):
+    """A person changes posts. `left` is what he leaves."""
 
     name: ClassVar[str] = "people.transfer"
-    wish: Wish[TransferBody]
-    accounts: frozenset[str]
-    leaves: str
-    reason: str
+    left: Leaving
 
     @property
     def reads(self) -> Reads:
         body = self.wish.got
         if body is None:
             return Reads()
-        people = self.accounts | ({body.successor} if body.successor else set())
+        people = {body.person} | ({body.successor} if body.successor else set())
         return Reads(
-            persons=frozenset(people), units=frozenset((body.unit, self.leaves)), staff=frozenset((self.leaves,)),
+            persons=frozenset(people), units=frozenset((body.unit, self.left.unit)), staff=frozenset((self.left.unit,)),
             posts=frozenset((body.from_post,)),
         )  # fmt: skip
 
@@ -72,8 +73,8 @@ class TransferPerson(Asked):
         if person is None or old.person != person.id or unit is None:
             raise refusal.UnfitHolder("岗位与人员不符，或没有这个单位，请核对", missing="from_post" if unit else "unit")
         wanted = Appointment(person, unit, body.role, body.post or body.role, None, body.until)
-        held = [each for account in self.accounts for each in scene.rows.posts.get(account, ())]
-        return rule.transfer(old, wanted, held, body.successor, self.reason, scene)
+        held = held_by(scene, person)
+        return rule.transfer(old, wanted, held, body.successor, self.reason, scene, self.left.begun)
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.wish.got.from_post if self.wish.got else None}
@@ -84,7 +85,8 @@ class TransferPerson(Asked):
         done = next(fact for fact in recorded.facts if isinstance(fact, TransferRecorded))
         return 201, {
             "id": first + recorded.count - 1, "person": done.person_id, "ended": done.subject, "post": first + assigned,
-            "suspended": list(done.grants), "successor": done.successor, "warnings": shortfalls(recorded.facts),
+            "suspended": list(done.grants), "successor": done.successor, "work": departures.work_told(self.left.work),
+            "warnings": departures.warnings(recorded.facts, self.left),
         }  # fmt: skip
 
 
@@ -97,15 +99,6 @@ EXAMPLE = {
 @router.post("/v1/transfers", status_code=201, summary="调动交接：原岗位结束、本人授权停用、新岗位开始",
              openapi_extra=pep.described(TransferBody, EXAMPLE))  # fmt: skip
 async def transfer(request: Request) -> Response:
-    who = pep.caller(request)
-    wish = await pep.wish(request, TransferBody)
-    accounts, leaves = frozenset[str](), ""
-    if wish.got is not None:
-        accounts = await run_in_threadpool(accounts_of, request, wish.got.person)
-        leaves = await run_in_threadpool(unit_of, request, wish.got.from_post)
-    sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
-    act = TransferPerson(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), wish=wish, accounts=accounts, leaves=leaves,
-        sealed=sealed, reason=commitments["/reason"],
-    )  # fmt: skip
-    return await pep.perform(request, act)
+    wish = await stated.wished(request, TransferBody)
+    left = await run_in_threadpool(departures.leaving, request, wish.got.from_post) if wish.got else Leaving()
+    return await stated.perform(request, TransferPerson, wish, left=left)

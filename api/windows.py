@@ -19,7 +19,7 @@ from api.requests import Cells, Operations
 from api.wire import examples, fields
 from audit import docket, head, vault
 from audit.act import Recorded
-from authz import refusal, window
+from authz import edition, refusal, succession, window
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.grant import GrantIssued
@@ -69,11 +69,13 @@ class OpenWindow(Asked):
 
     name: ClassVar[str] = "window.open"
     wish: Wish[WindowBody]
+    leads: frozenset[str]
+    """Units that may have become the lead body of a county whose code is new."""
     commitments: dict[str, str] = field(default_factory=dict)
 
     @property
     def reads(self) -> Reads:
-        return Reads()
+        return Reads(units=self.leads)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if scene.post is None:
@@ -154,11 +156,13 @@ async def open_window(request: Request) -> Response:
     notice = wish.got.notice if wish.got else None
     values = {"/notice/title": notice.title, "/notice/issuer": notice.issuer} if notice else {}
     sealed, commitments = pep.seal(values)
+    law = (await run_in_threadpool(pep.look, request, Reads())).law
     act = OpenWindow(
         ref=pep.new_ref(),
         caller=who,
         once=await pep.once(request, who),
         wish=wish,
+        leads=succession.candidates(law),
         sealed=sealed,
         commitments=commitments,
     )
@@ -187,7 +191,7 @@ def list_windows(request: Request) -> Response:
     scene = pep.look(request, Reads())
     if not may_read(scene):
         return pep.page([], None, request)
-    within = None if query.division is None else scene.law.divisions.below(query.division)
+    within = None if query.division is None else edition.reach(query.division, scene.law)
     before = older(query.cursor)
     with head.reading(pep.deployment(request).database.engine) as connection:
         rows = docket.windows_page(connection, within, before, query.limit + 1)

@@ -41,7 +41,7 @@ class Caller:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per edit, and a frozen one is set member by member
 class Sealed:
     """A value that lies in the vault: its path, a salt of 16 bytes, and the value (JSON-able)."""
 

@@ -1,4 +1,4 @@
-"""Proposed rules as lists: by digest, and by division."""
+"""Proposed rules as lists: by digest, and by division; and what a digest means to whoever may read such rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, text
+
+from audit import charter
+from authz.amendment import WHOLE
+from authz.decision import Scene
 
 _COLUMNS = "SELECT number, state, division, body, since FROM amendment WHERE ended IS NULL"
 
@@ -24,3 +28,17 @@ def listed(connection: Connection, within: Iterable[str], before: int | None, li
     )
     found = connection.execute(text(statement), {"within": sorted(within), "before": before, "limit": limit})
     return [dict(row) for row in found.mappings()]
+
+
+def proposals(connection: Connection, policy: str, scene: Scene) -> list[dict[str, Any]]:
+    """The proposals of these files that the caller may see, the open ones first, then the newest."""
+    return [row for row in of(connection, policy) if scene.may("policy.read", row["division"])]
+
+
+def meant(connection: Connection, policy: str, scene: Scene) -> tuple[str, str] | None:
+    """Which part of the law the files are, and of which division; None if the caller may see no such rules."""
+    for row in proposals(connection, policy, scene):
+        return row["body"]["part"], row["division"]
+    if scene.post is not None and charter.ever(connection, "policy", policy):
+        return (WHOLE, scene.post.division) if scene.may("policy.read", scene.post.division) else None
+    return None

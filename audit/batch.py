@@ -3,30 +3,31 @@
     lock                          its own statement: a head read in the lock's statement, or under a stricter isolation
     head, instant                 level, is the head before the lock was granted
     per stretch: reads, judge, fold
-    COPY entries, acts, vault     one of each
-    leaves again, head
+    entries, vault, acts, head    `audit/deposit.py`
 
 A stretch is a run of acts that may be judged on the same rows; an act that changes authority ends one.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from psycopg.rows import namedtuple_row
+from sqlalchemy import Connection
 
-from audit import guard, halt, idempotency, nodes, vault
+from audit import deposit, guard, halt, idempotency
 from audit.act import Act, Caller, Recorded
 from audit.canonical import Oversized
+from audit.clockwatch import Clockwatch, steady
+from audit.deposit import Made
 from audit.entry import Entry, Envelope, encode
 from audit.tree import Edge, leaf
 from authz import refusal, register
 from authz.decision import Law, Refused, Scene
-from authz.fact import Change, Fact, Put, instant
+from authz.fact import Change, Fact, Put
 from authz.refusal import Refusal
 from authz.register import Reads, Rows
 
@@ -35,48 +36,11 @@ Laws = Callable[[Connection, Mapping[str, str]], Law]
 LOCK = "SELECT pg_advisory_xact_lock(5786957, 1)"
 _HEAD = (
     "SELECT size, at, edge, room, clock_timestamp() AS clock,"  # noqa: S608 our own words
-    f" (SELECT jsonb_object_agg(name, value) FROM charter WHERE ended IS NULL) AS charter, {halt.ASKED} AS halted FROM head"
+    " (SELECT jsonb_object_agg(name, value) FROM charter WHERE ended IS NULL) AS charter,"
+    f" {halt.ASKED} AS halted, {guard.STANDS} AS guarded FROM head"
 )
-_GROWN = (
-    "WITH kept AS (INSERT INTO leaves (begin, hashes) VALUES (:begin, :hashes))"
-    " UPDATE head SET size = :size, at = :at, edge = :edge"
-)
-STEP = timedelta(seconds=2)
-DRIFT = 0.001
-"""Seconds per second that an honest clock may drift: twice what NTP slews."""
 
-
-def steady() -> float:
-    """Seconds on the clock nobody sets; where the system has one, it runs on while the machine is suspended."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
-@dataclass(slots=True)
-class Clockwatch:
-    """Notices a clock that steps: back past the last entry, or either way against the machine's steady clock.
-
-    `offset` is database time minus steady time. It follows a clock that drifts, but far slower than one that runs fast
-    or slow to stretch a grant.
-    """
-
-    offset: float | None = None
-    seen: float = 0.0
-
-    def check(self, clock: datetime, last: datetime, asked: float, now: float) -> datetime:
-        """The instant of this batch, or refusal.Clock. `asked` and `now`: steady seconds before and after the reading."""
-        low, high = clock.timestamp() - now, clock.timestamp() - asked
-        if clock < last - STEP:
-            raise refusal.Clock()
-        if self.offset is None:
-            self.offset = (low + high) / 2
-        else:
-            step = STEP.total_seconds()
-            if low > self.offset + step or high < self.offset - step:
-                raise refusal.Clock()
-            slack = DRIFT * (now - self.seen)
-            self.offset += min(max(min(max(self.offset, low), high) - self.offset, -slack), slack)
-        self.seen = now
-        return max(clock, last)
+_NOBODY = Envelope()
 
 
 @dataclass(slots=True)
@@ -86,14 +50,16 @@ class Written:
     size: int
     at: datetime
     law: Law
-    entries: list[tuple[Entry, bytes, bytes]] = field(default_factory=list)
+    entries: list[Made] = field(default_factory=list)
     acts: list[tuple[str, int, int]] = field(default_factory=list)
     sealed: list[tuple[int, Act]] = field(default_factory=list)
     answers: list[tuple[Act, int, bytes]] = field(default_factory=list)
     refusals: dict[tuple[Any, ...], int] = field(default_factory=dict)
     stored: dict[tuple[str, str, str], tuple[str, int, bytes]] = field(default_factory=dict)
+    settled: dict[Any, Any] = field(default_factory=dict)
+    """What the acts of one stretch need not work out twice (`Scene.settled`)."""
 
-    def made(self, place: int, ref: str, envelope: Envelope, fact: Fact) -> tuple[Entry, bytes, bytes]:
+    def made(self, place: int, ref: str, envelope: Envelope, fact: Fact) -> Made:
         """The entry at a place of this batch, with its bytes and leaf hash."""
         entry = Entry(self.size + place, self.at, ref, envelope, fact)
         try:
@@ -111,10 +77,12 @@ class Written:
 
 def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch) -> list[Recorded | Exception]:
     """Judge and write these acts inside the caller's transaction; the outcomes in order, not yet durable."""
-    connection.execute(text(LOCK))
-    guard.must_stand(connection)
+    cursor = connection.connection.driver_connection.cursor(row_factory=namedtuple_row)  # type: ignore[union-attr]
+    cursor.execute(LOCK)
     asked = steady()
-    head = connection.execute(text(_HEAD)).one()
+    head = cursor.execute(_HEAD).fetchone()
+    if not head.guarded:
+        raise refusal.Closed(guard.TOLD)
     if head.halted is not None:
         raise refusal.Closed(halt.sentence(head.halted))
     charter: dict[str, str] = head.charter or {}
@@ -122,8 +90,8 @@ def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch
     batch = Written(head.size, at, _in_force(connection, laws, charter))
     outcome: list[Recorded | Exception] = []
     for stretch in stretches(acts):
-        begin = len(batch.entries)
-        rows = register.fetch(connection, register.union(map(_reads, stretch)), batch.at)
+        begin, batch.settled = len(batch.entries), {}
+        rows = register.fetch(connection, _reads(stretch), batch.at)
         batch.stored |= idempotency.find(connection, stretch, batch.at, batch.law.policy.number("idempotency_hours"))
         judged = [_outcome(act, rows, batch) for act in stretch]
         outcome += judged
@@ -134,7 +102,10 @@ def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch
             batch.law = _in_force(connection, laws, charter)
     if batch.size + len(batch.entries) > head.room:
         raise refusal.Closed("日志空间不足，已停止办理，请联系系统管理员")
-    _store(connection, batch, Edge.read(head.size, head.edge))
+    if batch.entries:
+        idempotency.keep(connection, batch.answers, batch.at)
+        edge = Edge.read(head.size, head.edge)
+        deposit.put(connection, edge, batch.entries, batch.acts, batch.sealed, batch.at)
     return outcome
 
 
@@ -158,11 +129,12 @@ def stretches(acts: list[Act]) -> Iterator[list[Act]]:
         yield run
 
 
-def _reads(act: Act) -> Reads:
-    return act.reads | Reads(persons=frozenset((act.caller.person,))) if act.caller else act.reads
+def _reads(acts: list[Act]) -> Reads:
+    callers = frozenset(act.caller.person for act in acts if act.caller is not None)
+    return register.union([*(act.reads for act in acts), Reads(persons=callers)])
 
 
-def _folded(entries: Iterable[tuple[Entry, bytes, bytes]]) -> Iterator[tuple[int, Change]]:
+def _folded(entries: Iterable[Made]) -> Iterator[tuple[int, Change]]:
     for entry, _, _ in entries:
         for change in entry.fact.changes(entry.where):
             yield entry.number, change
@@ -190,7 +162,8 @@ def _admitted(caller: Caller, rows: Rows) -> bool:
 
 def _judge(act: Act, rows: Rows, batch: Written) -> Recorded:
     scene = Scene(rows, batch.at, batch.size + len(batch.entries), batch.law)
-    envelope = Envelope()
+    scene.settled = batch.settled
+    envelope = _NOBODY
     try:
         envelope = _stand(act, scene)
         if act.once is not None and (act.once.person, act.once.route, act.once.key) in batch.stored:
@@ -219,9 +192,14 @@ def _stand(act: Act, scene: Scene) -> Envelope:
     """Place the caller in the scene: the person on record, and the one live post that acts."""
     caller = act.caller
     if caller is None:
-        return Envelope()
-    scene.enter(caller.person, caller.issued_at, caller.post)
-    return caller.envelope(scene.post.number if scene.post else None, scene.post.unit if scene.post else None)
+        return _NOBODY
+    if caller not in scene.settled:
+        scene.enter(caller.person, caller.issued_at, caller.post)
+        number, unit = (None, None) if scene.post is None else (scene.post.number, scene.post.unit)
+        scene.settled[caller] = scene.person, scene.post, caller.envelope(number, unit)
+    envelope: Envelope
+    scene.person, scene.post, envelope = scene.settled[caller]
+    return envelope
 
 
 def _refuse(act: Act, envelope: Envelope, refused: Refusal, batch: Written) -> Recorded:
@@ -250,49 +228,3 @@ def _refuse(act: Act, envelope: Envelope, refused: Refusal, batch: Written) -> R
 def _answered(act: Act, recorded: Recorded) -> tuple[Act, int, bytes] | None:
     """The answer to keep under the act's idempotency key, if it has one."""
     return (act, *act.answer(recorded)) if act.once is not None else None
-
-
-def _store(connection: Connection, batch: Written, edge: Edge) -> None:
-    if not batch.entries:
-        return
-    cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
-    with cursor.copy(
-        "COPY entry (number, at, act, kind, decision, person, unit, division, cell, operation, grant_number, household,"
-        " data_year, quarter, subject, leaf, bytes) FROM STDIN"
-    ) as copy:
-        copy.write(b"".join(_line(*each) for each in batch.entries))
-    with cursor.copy("COPY act (ref, first, count) FROM STDIN") as copy:
-        copy.write("".join(f"{_text(ref)}\t{first}\t{count}\n" for ref, first, count in batch.acts).encode())
-    if batch.sealed:
-        with cursor.copy("COPY vault (entry, path, salt, value) FROM STDIN") as copy:
-            copy.write("".join(_vaulted(batch.sealed)).encode())
-    idempotency.keep(connection, batch.answers, batch.at)
-    grown, whole = edge.grow(each for _, _, each in batch.entries)
-    if whole:
-        with cursor.copy("COPY node (level, number, hash) FROM STDIN") as copy:
-            copy.write("".join(map(nodes.line, whole)).encode())
-    kept = b"".join(each for _, _, each in batch.entries)
-    binds = {"begin": batch.size, "hashes": kept, "size": grown.size, "at": batch.at, "edge": grown.packed}
-    connection.execute(text(_GROWN), binds)
-
-
-def _vaulted(sealed: list[tuple[int, Act]]) -> Iterator[str]:
-    for number, act in sealed:
-        for each in act.sealed:
-            yield f"{number}\t{_text(each.path)}\t\\\\x{each.salt.hex()}\t{_text(vault.encoded(each))}\n"
-
-
-def _line(entry: Entry, content: bytes, hashed: bytes) -> bytes:
-    who, fact = entry.envelope, entry.fact
-    found = fact.search()
-    columns = (
-        entry.number, instant(entry.at), entry.act, fact.kind, fact.decision, who.person, who.unit, found.get("division"),
-        found.get("cell"), found.get("operation"), found.get("grant"), found.get("household"), found.get("data_year"),
-        found.get("quarter"), found.get("subject"),
-    )  # fmt: skip
-    text_columns = "\t".join("\\N" if each is None else _text(str(each)) for each in columns)
-    return f"{text_columns}\t\\\\x{hashed.hex()}\t\\\\x{content.hex()}\n".encode()
-
-
-def _text(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -81,11 +81,11 @@ def read(connection: Connection, sha256: str) -> Kept | None:
 
 
 def citing(connection: Connection, sha256: str) -> list[int]:
-    """The requests that cite an attachment, in the letter or in the scan of the reply."""
+    """The requests that cite an attachment, in the letter or in the scan of the reply, or did before they were changed."""
     found = connection.execute(
         text(
-            "SELECT number FROM request WHERE ended IS NULL"
-            " AND (body->'attachments' @> CAST(:one AS jsonb) OR body->'scan' @> CAST(:one AS jsonb)) ORDER BY number"
+            "SELECT DISTINCT number FROM request"
+            " WHERE body->'attachments' @> CAST(:one AS jsonb) OR body->'scan' @> CAST(:one AS jsonb) ORDER BY number"
         ),
         {"one": f'["{sha256}"]'},
     )

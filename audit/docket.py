@@ -10,11 +10,13 @@ from sqlalchemy import Connection, text
 from audit import entry as entries
 from audit.entry import Entry
 
+TEXTS = ("RequestDrafted", "RequestChanged")
+"""The kinds that hold the text of a request."""
 _REQUESTS = """
     SELECT number, state, division, body, since FROM request WHERE ended IS NULL
     AND (CAST(:before AS bigint) IS NULL OR number < :before)
-    AND (body->>'unit' = :unit OR body->'document'->>'addressee' = :unit OR body->'document'->'cc' @> CAST(:copied AS jsonb)
-         OR division = ANY(:overseen))
+    AND (body->>'unit' = :unit OR division = ANY(:overseen) OR (body->>'filed_at' IS NOT NULL
+         AND (body->'document'->>'addressee' = :unit OR body->'document'->'cc' @> CAST(:copied AS jsonb))))
     AND (CAST(:within AS text[]) IS NULL OR division = ANY(:within))
     ORDER BY number DESC LIMIT :limit
 """
@@ -28,7 +30,8 @@ def requests_page(
     before: int | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Requests that the unit filed, is asked by or is copied to, or that lie in overseen divisions; newest first."""
+    """Requests that the unit writes, or, once signed, is asked by or is copied to, or that lie in overseen divisions;
+    newest first."""
     binds = {
         "unit": unit, "copied": f'["{unit}"]', "overseen": sorted(overseen), "before": before, "limit": limit,
         "within": None if within is None else sorted(within),
@@ -61,6 +64,19 @@ def course(connection: Connection, number: int) -> list[Entry]:
         {"number": number},
     )
     return [entries.parse(bytes(row.bytes)) for row in rows]
+
+
+def unsigned(connection: Connection, found: Iterable[Entry]) -> frozenset[int]:
+    """Those of the entries that hold the text of a request which nobody has signed since."""
+    texts = {each.number: each.fact.search().get("subject", each.number) for each in found if each.fact.kind in TEXTS}
+    if not texts:
+        return frozenset()
+    rows = connection.execute(
+        text("SELECT number, CAST(body->>'signed' AS bigint) AS signed FROM request WHERE ended IS NULL AND number = ANY(:n)"),
+        {"n": sorted(set(texts.values()))},
+    )  # fmt: skip
+    signed = {row.number: row.signed or 0 for row in rows}
+    return frozenset(number for number, thing in texts.items() if signed.get(thing, 0) < number)
 
 
 def unit_names(connection: Connection, ids: Iterable[str], known: int | None = None) -> Mapping[str, str]:

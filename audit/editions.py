@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from authz import refusal
 from authz.gazette import Touched
+from authz.lineage import Change
 
 _LISTED = (
     "SELECT number, state, division, body, since FROM edition WHERE ended IS NULL"
@@ -21,6 +23,7 @@ _GRANTS = (
 )
 _UNITS = "SELECT id FROM unit WHERE ended IS NULL AND division = ANY(:codes) ORDER BY id"
 _POSTS = "SELECT number FROM post WHERE ended IS NULL AND valid_until > :at AND division = ANY(:codes) ORDER BY number"
+_MOST = 100
 _HOUSEHOLDS = "SELECT count(*) FROM household WHERE ended IS NULL AND division = ANY(:codes)"
 
 
@@ -42,6 +45,23 @@ def touched(
         tuple(connection.execute(text(_POSTS), there).scalars()),
         int(connection.execute(text(_HOUSEHOLDS), {"codes": there["codes"]}).scalar_one()),
     )  # fmt: skip
+
+
+def peopled(connection: Connection, changed: Iterable[Change], at: datetime) -> refusal.Unacceptable | None:
+    """Why a code may not be used again yet: posts at it would speak for another place, and its households would be
+    spoken for there. Nothing is put at a code that is no more, so this can only become less until it is used."""
+    back = sorted(each.new for each in changed if each.kind == "returned")
+    if not back:
+        return None
+    posts = list(connection.execute(text(_POSTS), {"codes": back, "at": at}).scalars())
+    homes = int(connection.execute(text(_HOUSEHOLDS), {"codes": back}).scalar_one())
+    if not posts and not homes:
+        return None
+    told = (
+        f"恢复使用的代码上还有 {len(posts)} 个任职、{homes} 户，恢复后会与别处相混："
+        "请先办理单位区划确认或结束这些任职，并把这些户迁到现属的村，再导入"
+    )
+    return refusal.Unacceptable(told, missing="posts" if posts else "households", posts=posts[:_MOST], households=homes)
 
 
 class Times:

@@ -1,7 +1,7 @@
 """Evidence: one entry with everything that explains it, proved against one signed checkpoint, as one file.
 
     the entry itself, the post of whoever acted, every grant of its chain and what became of them before it,
-    the written request or the window the chain begins with, the policy set and the opening of the log
+    the written request or the window the chain begins with, the grants it renews, the policy set and the opening of the log
 
 Each of them goes in as its bytes with an inclusion proof. `audit.verify` reads the file without any of this.
 """
@@ -21,7 +21,7 @@ from audit.entry import Entry
 
 MOST = 2_000
 """Entries in a file at most; a request is not written to so often."""
-_CHANGED = ("GrantRevoked", "GrantSuspended", "GrantResumed", "GrantNarrowed")
+_CHANGED = ("GrantRevoked", "GrantSuspended", "GrantResumed", "GrantNarrowed", "GrantConfirmed")
 _INTERNAL = ("RequestProposed", "Refused")
 _ONE = "SELECT bytes FROM entry WHERE number = ANY(:numbers) ORDER BY number"
 _LATER = (
@@ -90,9 +90,16 @@ def explaining(connection: Connection, number: int, internal: bool = False) -> d
     until = max([number, *chain])
     course = [*read(_ONE, numbers=wanted), *read(_ABOUT, things=wanted, until=until)]
     found += [each for each in course if internal or each.number == number or each.fact.kind not in _INTERNAL]
+    found += read(_ONE, numbers=_renewed(course))
     for kind in ("LogOpened", "PolicyLoaded"):
         found += read(_LAST, kind=kind, number=number)
     return dict(sorted({each.number: each for each in found}.items()))
+
+
+def _renewed(course: Iterable[Entry]) -> list[int]:
+    """The grants that the lines of a request cite to be renewed."""
+    lines = (line for each in course for line in each.fact.plain().get("lines", ()))
+    return sorted({line["renews"] for line in lines if line.get("renews") is not None})
 
 
 def _proved(connection: Connection, entry: Entry, size: int) -> dict[str, Any]:
@@ -131,11 +138,12 @@ def _named(entry: Entry) -> Sequence[str]:
 
 
 def _opened(connection: Connection, entry: Entry) -> list[dict[str, Any]]:
-    """The values that the entry itself commits to, with their salts; erased ones are not there."""
+    """The values that the entry itself commits to, with their salts; erased ones are not there. Nor is a telephone
+    number: what opens its commitment is the number in full."""
     mine = set(seals.committed(iter([entry])))
     rows = connection.execute(
         text("SELECT path, salt, value FROM vault WHERE entry = (SELECT first FROM act WHERE ref = CAST(:act AS uuid))"
-             " ORDER BY path"),
+             " AND path NOT LIKE '%/phone' ORDER BY path"),
         {"act": entry.act},
     )  # fmt: skip
     return [

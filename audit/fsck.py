@@ -30,7 +30,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy import Row as Found
 
-from audit import guard, landmarks, nodes, refold, reread, vocabulary  # noqa: F401 a kind must be known to be read
+from audit import guard, landmarks, nodes, refold, reread, second, vocabulary  # noqa: F401 a kind must be known to be read
 from audit.canonical import Malformed
 from audit.checkpoint import Checkpoint
 from audit.entry import Entry
@@ -78,6 +78,7 @@ class _Walk:
     connection: Connection
     marks: Landmarks
     tiles: nodes.Compared
+    twin: second.Recount
     findings: list[Finding] = field(default_factory=list)
     leaves: Leaves = field(init=False)
     torn: bool = False
@@ -110,7 +111,7 @@ def check(engine: Engine, progress: Progress | None = None, trusted: Iterable[Ch
         connection = plain.execution_options(isolation_level="REPEATABLE READ")
         head = connection.execute(text("SELECT size, at, edge FROM public.head")).one()
         stored = connection.execute(text(nodes.STORED), execution_options=STREAMED)
-        walk = _Walk(connection, Landmarks(), nodes.Compared(iter(stored)))
+        walk = _Walk(connection, Landmarks(), nodes.Compared(iter(stored)), second.Recount.begin(connection))
         walk.marks = landmarks.gather(connection, trusted, walk.find)
         used = head.size > 0 or _anything(connection)
         if used:
@@ -121,6 +122,7 @@ def check(engine: Engine, progress: Progress | None = None, trusted: Iterable[Ch
             _compare_acts(walk)
         if not walk.torn:
             walk.marks.judge(walk.find, _first_forked(walk))
+            walk.twin.judge(walk.find)
         if used and not walk.findings:
             refold.compare(connection, walk.find)
         for gap in guard.gaps(connection):
@@ -130,6 +132,7 @@ def check(engine: Engine, progress: Progress | None = None, trusted: Iterable[Ch
                 f"{gap}：这里的记录可以被改写而不受阻拦。请立即报告审计部门，并由系统管理员恢复触发器",
             )
         stored.close()
+        walk.twin.close()
         walk.marks.stored.close()
         connection.rollback()
     findings = sorted(walk.findings, key=_rank)
@@ -160,7 +163,7 @@ def _rank(each: Finding) -> tuple[bool, bool, int, int]:
 
 
 def _anything(connection: Connection) -> bool:
-    names = ("entry", "act", "vault", "node", *refold.TABLES)
+    names = ("entry", "act", "vault", "node", "node_sm3", *refold.TABLES)
     asked = " OR ".join(f'EXISTS (SELECT FROM public."{name}")' for name in names)
     return bool(connection.execute(text(f"SELECT {asked}")).scalar_one())
 
@@ -173,6 +176,7 @@ def _read_log(walk: _Walk, total: int, progress: Progress | None) -> None:
         hashed = [leaf(each.content) for each in piece]
         walk.tiles.whole(walk.marks.grow(hashed))
         walk.leaves.compare(piece, hashed)
+        walk.twin.take([each.content for each in piece])
         found = []
         for row in piece:
             entry = _read_entry(walk, row)

@@ -36,20 +36,26 @@ def find(connection: Connection, acts: list[Act], at: datetime, hours: int) -> S
 
 def keep(connection: Connection, answers: list[tuple[Act, int, bytes]], at: datetime) -> None:
     """Store answers; one that has outlived its day is replaced."""
-    rows = [
-        {"person": act.once.person, "route": act.once.route, "key": act.once.key, "request": act.once.request,
-         "status": status, "body": body, "at": at}
-        for act, status, body in answers if act.once is not None
-    ]  # fmt: skip
-    if rows:
-        connection.execute(
-            text(
-                "INSERT INTO idempotency (person, route, key, request, status, body, at) VALUES"
-                " (:person, :route, :key, :request, :status, :body, :at) ON CONFLICT (person, route, key) DO UPDATE SET"
-                " request = excluded.request, status = excluded.status, body = excluded.body, at = excluded.at"
-            ),
-            rows,
-        )
+    kept = [(act.once, status, body) for act, status, body in answers if act.once is not None]
+    if not kept:
+        return
+    connection.execute(
+        text(
+            "INSERT INTO idempotency (person, route, key, request, status, body, at) SELECT *, :at FROM"
+            " unnest(CAST(:persons AS text[]), CAST(:routes AS text[]), CAST(:keys AS text[]), CAST(:requests AS text[]),"
+            " CAST(:statuses AS integer[]), CAST(:bodies AS bytea[])) ON CONFLICT (person, route, key) DO UPDATE SET"
+            " request = excluded.request, status = excluded.status, body = excluded.body, at = excluded.at"
+        ),
+        {
+            "at": at,
+            "persons": [once.person for once, _, _ in kept],
+            "routes": [once.route for once, _, _ in kept],
+            "keys": [once.key for once, _, _ in kept],
+            "requests": [once.request for once, _, _ in kept],
+            "statuses": [status for _, status, _ in kept],
+            "bodies": [body for _, _, body in kept],
+        },
+    )
 
 
 def forget(connection: Connection, hours: int, most: int) -> int:

@@ -30,6 +30,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from audit import batch, settlement
 from audit.act import Act, Recorded
 from audit.batch import Laws
+from audit.clockwatch import Clockwatch
 from authz.refusal import Closed, Overloaded, Refusal
 
 LARGEST_BATCH = 1000
@@ -60,7 +61,7 @@ class Ledger:
     wake: threading.Condition = field(default_factory=threading.Condition)
     worker: threading.Thread | None = None
     stopping: bool = False
-    clock: batch.Clockwatch = field(default_factory=batch.Clockwatch)
+    clock: Clockwatch = field(default_factory=Clockwatch)
     connection: Connection | None = None
     halted: str | None = None
     """Why nothing may be written: the database does not continue what was signed."""
@@ -196,6 +197,9 @@ class Ledger:
                 "lock_timeout = '2s'",
                 "statement_timeout = '10s'",
                 "idle_in_transaction_session_timeout = '5s'",
+                # The same few look-ups by key for ever: planned once, by index, even while the tables are still small.
+                "plan_cache_mode = force_generic_plan",
+                "enable_seqscan = off",
             ):
                 self.connection.execute(text(f"SET {setting}"))
             self.connection.commit()

@@ -157,15 +157,6 @@ def person(connection: Connection, id: str) -> tuple[Person, int] | None:
     return None if row is None else (Person(row["id"], row["natural"], row["epoch"]), row["since"])
 
 
-def accounts(connection: Connection, ids: Iterable[str]) -> frozenset[str]:
-    """The accounts of the natural persons behind these accounts; who is behind one never changes."""
-    statement = text(
-        'SELECT id FROM person WHERE ended IS NULL AND "natural" IN'
-        ' (SELECT "natural" FROM person WHERE ended IS NULL AND id = ANY(:ids))'
-    )
-    return frozenset(row.id for row in connection.execute(statement, {"ids": sorted(ids)}))
-
-
 _NAMES = """
     SELECT p.id, v.path, v.value FROM person p JOIN entry e ON e.number = p.since JOIN act a ON a.ref = e.act
     JOIN vault v ON v.entry = a.first AND v.path IN ('/name', '/phone', '/people/' || p.id || '/name', '/people/' || p.id || '/phone')

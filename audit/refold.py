@@ -13,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.entry import Entry
 from audit.seals import Find
-from authz import register
+from authz import register, tables
 from authz.fact import Change
 
-TABLES = (*register.VERSIONED, register.usage.name)
+TABLES = (*tables.VERSIONED, tables.usage.name)
 MOST = 100
 
 
@@ -53,7 +53,7 @@ def fold(connection: Connection, entries: Sequence[Entry], find: Find) -> bool:
 def compare(connection: Connection, find: Find) -> None:
     """Rows that only one register holds. A row both hold under one key is a changed one."""
     for name in TABLES:
-        table = register.metadata.tables[name]
+        table = tables.metadata.tables[name]
         stored, folded = (
             _only(connection, name, table, *sides) for sides in (("public", "pg_temp"), ("pg_temp", "public"))
         )

@@ -20,11 +20,12 @@ from audit import entry as entries
 from audit import moments
 from audit.entry import Entry
 from audit.lawbook import Lawbook
-from authz import narrowing, redecision, register
+from authz import narrowing, redecision, register, table
 from authz.decision import Law, Refused
 from authz.edit import EditPermitted
 from authz.fact import instant, moment
 from authz.redecision import Decided, Draft, ReplayAsked
+from authz.refusal import WrongState
 
 PAGE: Final = 200
 MOST_DECIDED: Final = 500
@@ -106,7 +107,10 @@ class Replay:
         turn = bisect_left(turns, number)
         if turn not in self.laws:
             then = self.lawbook.on_record(connection, number)
-            with_draft = draft.law(then)
+            try:
+                with_draft = self.lawbook.supposed(connection, self.asked.named, self.asked.policy, number)
+            except WrongState:  # what did not hold beside the rules of that time is tried on them as they were read
+                with_draft = draft.law(then)
             self.laws[turn] = (then, with_draft, redecision.touched(then, with_draft))
         return self.laws[turn]
 
@@ -116,7 +120,10 @@ def drafted(connection: Connection, lawbook: Lawbook, asked: ReplayAsked) -> Dra
     if asked.narrows is None:
         return Draft(lawbook.policy(connection, asked.policy))
     in_force = lawbook.on_record(connection, asked.end).policy
-    return Draft(None, narrowing.parse(asked.narrows, lawbook.files(connection, asked.policy), in_force))
+    try:
+        return Draft(None, narrowing.parse(asked.narrows, lawbook.files(connection, asked.policy), in_force))
+    except table.BadTable as bad:
+        raise WrongState(f"这项收窄在当时的规则下不成立（第 {bad.line} 行：{bad.zh}）", missing="base") from None
 
 
 def decision(entry: Entry) -> Decided | None:
@@ -131,12 +138,6 @@ def decision(entry: Entry) -> Decided | None:
 def before(connection: Connection, each: Decided) -> register.Rows:
     """What was on record before the entry of a decision."""
     return register.fetch(connection, each.reads, each.at, each.number)
-
-
-def ever(connection: Connection, policy: str) -> bool:
-    """Whether these rules are or were in force."""
-    statement = "SELECT EXISTS (SELECT FROM charter WHERE name = 'policy' AND value = :policy)"
-    return bool(connection.execute(text(statement), {"policy": policy}).scalar_one())
 
 
 def _told(entry: Entry, change: str, after: str | None) -> dict[str, Any]:

@@ -99,14 +99,6 @@ def _held(
     return {unit: tuple(each) for unit, each in held.items()}, known
 
 
-def pair_of(connection: Connection, unit: str) -> tuple[int, int, int] | None:
-    """The posts of the unit's A and B, and the entry that named them."""
-    row = connection.execute(
-        text("SELECT primary_post, deputy_post, since FROM pair WHERE ended IS NULL AND unit = :unit"), {"unit": unit}
-    ).first()
-    return None if row is None else (row.primary_post, row.deputy_post, row.since)
-
-
 def person_of(connection: Connection, number: int) -> str | None:
     """Who holds a post."""
     found: str | None = connection.execute(

@@ -4,27 +4,37 @@
     node_sm3   the root of every full tile, written where the edge grows, as `node` is of the first tree
 
 Leaves are hashed from the entries when they are asked for. So a proof reads the entries of at most three tiles of 256,
-and three tiles of each level above, whatever the size of the log. Nothing is kept unless `log_sm3` is set; where it is
+and three tiles of each level above, whatever the size of the log. A node is written once: one that was changed or lost is
+not mended here, `mandate fsck` names it, and proofs that rest on it fail. Nothing is kept unless `log_sm3` is set; where it is
 set later, the tree is grown from the first entry on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 
 from audit import signing
 from audit.checkpoint import Checkpoint, Signer
-from audit.nodes import WIDTH, Store, Torn
+from audit.nodes import WIDTH, Compared, Store, Torn, edge_differs
 from audit.proof import Place
+from audit.seals import Find
 from audit.signing import FORK, ROLLBACK, Halted, Head
 from audit.tree import SM3, TILE, Edge, leaf
 
 SUFFIX = "/sm3"
 CHUNK = 10_000
 _LEAVES = "SELECT bytes FROM entry WHERE number >= :begin AND number < :end ORDER BY number"
+_STORED = "SELECT level, number, hash FROM public.node_sm3 ORDER BY (number + 1) << level, level"
+_STREAMED = {"stream_results": True, "max_row_buffer": 1_000}
+_ORIGIN = (
+    "SELECT coalesce((SELECT value FROM public.charter WHERE name = 'origin' AND ended IS NULL),"
+    " (SELECT replace(origin, '/sm3', '') FROM public.edge LIMIT 1), '')"
+)
+_SIGNED = "SELECT root FROM public.checkpoint WHERE origin = :origin AND size = :size"
 _NODES = "SELECT hash FROM node_sm3 WHERE level = :level AND number >= :begin AND number < :end ORDER BY number"
 
 
@@ -72,7 +82,7 @@ def _grown(connection: Connection, edge: Edge, size: int) -> Edge:
             connection.execute(
                 text(
                     "INSERT INTO node_sm3 (level, number, hash) VALUES (:level, :number, :hash)"
-                    " ON CONFLICT (level, number) DO UPDATE SET hash = excluded.hash"
+                    " ON CONFLICT (level, number) DO NOTHING"
                 ),
                 [{"level": level, "number": number, "hash": hashed} for level, number, hashed in whole],
             )
@@ -114,3 +124,42 @@ def _row(connection: Connection, level: int, begin: int, end: int) -> bytes:
 
 STORE = Store(_read, SM3)
 """For `nodes.inclusion` and `nodes.consistency`."""
+
+
+# --- the check ------------------------------------------------------------------------------------------------------
+MENDED = "由库所有者清空 node_sm3、删除 edge 中以 /sm3 结尾的一行，服务即由记录重新推算"
+
+
+@dataclass(slots=True)
+class Recount:
+    """The second tree made again from the bytes of the log, as far as it was kept."""
+
+    tiles: Compared
+    kept: Edge
+    signed: bytes | None
+    """The root on record of that size."""
+    close: Callable[[], None]
+    edge: Edge = field(default_factory=Edge)
+
+    @classmethod
+    def begin(cls, connection: Connection) -> Recount:
+        origin = str(connection.execute(text(_ORIGIN)).scalar_one())
+        kept = stored(connection, origin)
+        binds = {"origin": origin + SUFFIX, "size": kept.size}
+        signed = connection.execute(text(_SIGNED), binds).scalar()
+        rows = connection.execute(text(_STORED), execution_options=_STREAMED)
+        return cls(Compared(iter(rows)), kept, None if signed is None else bytes(signed), rows.close)
+
+    def take(self, contents: Sequence[bytes]) -> None:
+        """The next entries of the log."""
+        if more := contents[: self.kept.size - self.edge.size]:
+            self.edge, whole = self.edge.grow((leaf(each, SM3) for each in more), SM3)
+            self.tiles.whole(whole)
+
+    def judge(self, find: Find) -> None:
+        """Say which nodes, edge or root are not those of a log that is whole in itself."""
+        wrong = self.tiles.finish() or edge_differs(self.edge, self.kept, 64)
+        if not wrong and self.kept.size and self.signed != self.edge.top(SM3):
+            wrong = [(0, 0, "在案的检查点与由记录推算出的根不符")]
+        for _, begin, told in wrong:
+            find("UNLOGGED_CHANGE", begin, f"SM3 树：{told}（{MENDED}）")

@@ -5,8 +5,8 @@
 
 The file is RFC 8785 in the profile of an entry, but of any length up to `LARGEST`. `parse` accepts only what `printed`
 prints. `verify` derives everything itself, the trace too, and says in Chinese what it found proved and what it did not.
-All that can be wrong is one error, BadEvidence. Nothing of the service is needed beside `note`, `checkpoint`, `proof`
-and `tree`.
+All that can be wrong is one error, BadEvidence. Nothing of the service is needed beside `derivation`, `note`,
+`checkpoint`, `proof` and `tree`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from audit import checkpoint, proof, tree
 from audit.checkpoint import COSIGNATURE, Checkpoint, Verifier
+from audit.derivation import BadEvidence, Plain, chain_of, trace
 from audit.note import BadNote, decoded
 from audit.note import parse as parse_note
 from audit.proof import BadProof
@@ -28,11 +29,8 @@ LARGEST: Final = 16_000_000
 _BOUND = 2**53
 _TAG = b"mandate/v1/sealed\x00"
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-Plain = dict[str, Any]
 
-
-class BadEvidence(ValueError):
-    """The file proves nothing. The text says in Chinese what is wrong."""
+__all__ = ["BadEvidence", "chain_of", "included", "loaded", "parse", "printed", "trace", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,72 +165,6 @@ def included(plain: Plain, stated: Checkpoint) -> dict[int, Plain]:
     return found
 
 
-def trace(number: int, entries: Mapping[int, Plain], policy: Plain | None, places: Sequence[str]) -> list[Plain]:
-    """How the decision of an entry follows from the other entries; BadEvidence where it does not."""
-    entry = entries[number]
-    fact = entry["fact"]
-    steps: list[Plain] = []
-
-    def step(check: str, at: int, says: Any, holds: bool) -> None:
-        if not holds:
-            raise BadEvidence(f"记录 {at} 的 {check} 不支持记录 {number} 的结论")
-        steps.append({"check": check, "entry": at, "says": str(says)})
-
-    try:
-        post = entry.get("post")
-        if post is not None and post in entries:
-            held = entries[post]["fact"]
-            step("post", post, held["role"], held["kind"] == "PostAssigned" and held["person_id"] == entry["person"])
-        above: list[int] = []
-        for each in chain_of(number, fact):
-            link = entries[each]["fact"] if each in entries else None
-            if link is None:
-                raise BadEvidence(f"授权链中的记录 {each} 没有包含在文件中")
-            step("chain", each, link["holder_unit"], link["kind"] == "GrantIssued" and list(link["path"]) == above)
-            above.append(each)
-            if fact["kind"] == "EditPermitted":
-                _covers(step, each, link, entry, places)
-        if fact["kind"] == "EditPermitted":
-            root = entries[above[0]]["fact"]
-            step("document", above[0], root["document"], root["document"] == fact["document"])
-            _ruled(step, number, fact, policy)
-        if fact["kind"] == "Refused":
-            step("refused", number, fact["code"], True)
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise error if isinstance(error, BadEvidence) else BadEvidence("记录的内容与其类别不符") from None
-    return steps
-
-
-def chain_of(number: int, fact: Plain) -> list[int]:
-    """The grants an entry rests on, the regional one first."""
-    if fact["kind"] == "GrantIssued":
-        return [*fact["path"], number]
-    return list(fact["chain"]) if fact["kind"] == "EditPermitted" else []
-
-
-def _covers(step: Any, number: int, link: Plain, entry: Plain, places: Sequence[str]) -> None:
-    """Every axis of one link; a later narrowing only takes away from what was issued."""
-    fact = entry["fact"]
-    step("division", number, link["division"], link["division"] in places and fact["division"] in places)
-    step("cell", number, fact["cell"], fact["cell"] in link["cells"])
-    step("operation", number, fact["operation"], fact["operation"] in link["operations"])
-    step("data_year", number, link["data_year"] or "", link["data_year"] in (None, fact["data_year"]))
-    step("households", number, "", link["households"] is None or fact["household"] in link["households"])
-    span = f"{link['valid_from']}/{link['valid_until']}"
-    step("period", number, span, link["valid_from"] <= entry["at"] < link["valid_until"])
-
-
-def _ruled(step: Any, number: int, fact: Plain, policy: Plain | None) -> None:
-    """The row of the rules that the decision cites."""
-    if policy is None:
-        return
-    file, _, line = fact["rule"].partition(":")
-    rows = policy["files"][file].split("\n")
-    row = rows[int(line) - 1].rstrip("\r") if line.isdecimal() and 0 < int(line) <= len(rows) else ""
-    parts = row.split(",")
-    step("rule", number, row, len(parts) == 5 and (parts[0], parts[4]) == ("p", "allow"))  # noqa: PLR2004 a p row
-
-
 def _policy_fits(plain: Plain, entries: Mapping[int, Plain]) -> None:
     policy = plain["policy"]
     if policy is None:
@@ -267,6 +199,9 @@ def _proved(plain: Plain, entries: Mapping[int, Plain], stated: Checkpoint, key:
     links = [str(each["entry"]) for each in steps if each["check"] == "chain"]
     if links:
         yield f"授权链完整：{' → '.join(links)}，逐级持有，自上而下"
+    moved = sum(each["check"] == "confirmed" for each in steps)
+    if moved:
+        yield f"区划调整后，授权链中有 {moved} 次确认，授权在接替的区划继续有效"
     for each in steps:
         if each["check"] == "document" and each["says"] != "None":
             yield f"授权链的起点是文件 {each['says']}（记录 {each['entry']}）"

@@ -9,7 +9,7 @@ longer what would happen, so it has to be proposed anew. Clauses S34, S35.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from authz import policy as policies
 from authz.decision import Scene
 from authz.difference import Difference, between
 from authz.fact import Amend, Change, Fact, Put, Where
+from authz.narrowing import Narrowing
 from authz.pdp import Rule
 from authz.policy import PolicySet
 
@@ -57,7 +58,7 @@ class PolicyAdopted(Fact):
     base: str
 
     def changes(self, where: Where) -> tuple[Change, ...]:
-        name = self.part if self.part == WHOLE else f"{self.part} {self.division}"
+        name = named(self.part, self.division)
         body = {"adopted_by": where.person, "adopted": where.number}
         return (
             Put("charter", (name,), {"value": self.policy}),
@@ -91,8 +92,14 @@ class Draft:
     fault: refusal.BadPolicy | None = None
 
 
-def draft(division: str, files: Mapping[str, bytes], in_force: PolicySet, base: str, region: bool) -> Draft:
-    """Read these files: a whole set for the region, a narrowing for a county. What is wrong comes back as the fault."""
+def draft(
+    division: str, files: Mapping[str, bytes], in_force: PolicySet, base: str, region: bool,
+    standing: Narrowing | None = None,
+) -> Draft:  # fmt: skip
+    """Read these files: a whole set for the region, a narrowing for a county, which takes the place of the one `standing`.
+
+    What is wrong comes back as the fault.
+    """
     digest = bundle.digest(files)
     part = WHOLE if region else NARROWING
     try:
@@ -103,7 +110,8 @@ def draft(division: str, files: Mapping[str, bytes], in_force: PolicySet, base: 
             found = between(in_force, made)
             return Draft(part, division, digest, base, _brief(found.gained), _brief(found.lost))
         narrowed = narrowing.parse(division, files, in_force)
-        return Draft(part, division, digest, base, lost=_brief(tuple(sorted(narrowed.forbids))))
+        before, after = {*(standing.forbids if standing else ())}, {*narrowed.forbids}
+        return Draft(part, division, digest, base, _brief(sorted(before - after)), _brief(sorted(after - before)))
     except table.BadTable as bad:
         return Draft(
             part,
@@ -137,6 +145,8 @@ def proposed(made: Draft, reason: str, scene: Scene) -> PolicyProposed:
         raise refusal.NoRole("代理期间不能提出规则变更，请由本岗位人员提出", missing="role")
     if made.digest == in_force(scene, made.part, made.division):
         raise refusal.NothingChanged()
+    if made.part == NARROWING and not made.base and not made.lost:
+        raise refusal.NothingChanged("本县没有在用的收窄规则，不必取消")
     if made.base != in_force(scene, made.part, made.division):
         raise refusal.WrongState("在用的规则刚刚有变，请重新提出", missing="base")
     return PolicyProposed(
@@ -187,6 +197,19 @@ def withdrawn(row: Mapping[str, Any], reason: str) -> PolicyWithdrawn:
     return PolicyWithdrawn(subject=row["number"], division=row["division"], policy=row["body"]["policy"], reason=reason)
 
 
+def named(part: str, division: str) -> str:
+    """What the charter calls a whole set, or the narrowing of a division."""
+    return part if part == WHOLE else f"{part} {division}"
+
+
+def visible(number: int, scene: Scene) -> dict[str, Any]:
+    """The proposal on record, or Unknown to whoever may not see it."""
+    row = scene.rows.amendments.get(number)
+    if row is None or not scene.may("policy.read", row["division"]):
+        raise refusal.Unknown()
+    return row
+
+
 def in_force(scene: Scene, part: str, division: str) -> str:
     """The digest of the rules in force of this kind there, empty for none."""
     if part == WHOLE:
@@ -200,7 +223,7 @@ def _open(row: Mapping[str, Any]) -> None:
         raise refusal.WrongState("这项规则变更已经办结，不能重复办理", state=row["state"])
 
 
-def _brief(rights: tuple[tuple[str, str, str], ...]) -> tuple[str, ...]:
+def _brief(rights: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
     return tuple(" ".join(each) for each in rights)
 
 

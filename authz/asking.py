@@ -1,9 +1,9 @@
 """Asking: what the law answers to a question, for anybody, about any instant, without anything happening.
 
 The verdict is that of the best of the person's posts: a permit if any post has one, otherwise the refusal that got
-furthest. It is what an edit of the same wish would be told on the same scene, up to what only an edit has: its fields,
-its responsible persons and the separation of collecting from verifying. The record of the household (where it lives,
-which population it is of) is asked whenever the wish names one, so a scene must have read it.
+furthest. It is found by the function that decides edits (`authz.edit.judged`), so it is what an edit that says the same
+would be told: the household, the hands on its record, the fields, the approvals. A scene must have read what that edit
+reads.
 
 A scene fetched as known at log position n knows nothing written later; `at` may lie in the past, and posts, grants,
 suspensions and record caps are then judged at that instant.
@@ -14,10 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from authz import edition, household, refusal
+from authz import edit as edits
+from authz import refusal
 from authz.decision import AXES, Permit, Scene, Wish, decide, held, sensible
+from authz.edit import Edit
 from authz.grant import Grant, chain
 from authz.post import Post
+from authz.question import bare
 from authz.refusal import Denied, Refusal
 from authz.register import Rows
 
@@ -37,29 +40,32 @@ class Verdict:
     @property
     def undetermined(self) -> bool:
         """Whether nothing on record speaks for or against it (依据不足), as against a record that says no (不允许)."""
-        return isinstance(self.refused, refusal.NoGrant | refusal.NotEmployed)
+        refused = self.refused
+        return isinstance(refused, refusal.NoGrant | refusal.NotEmployed) and not refused.members.get("duty")
 
 
 def ask(
-    scene: Scene, person: str, wish: Wish, at: datetime, post: int | None = None, *, placed: bool = True
+    scene: Scene, person: str, asked: Wish | Edit, at: datetime, post: int | None = None, *, placed: bool = True
 ) -> Verdict:
-    """What `decide` says for the best of the person's posts that were live at `at`, or for the one post.
+    """What an edit is told in the best of the person's posts that were live at `at`, or in the one post. A wish is an
+    edit that says nothing else: any quarter, the person's own hands.
 
-    `placed` false leaves out where the household is on record: whether the authority was there, and nothing else.
+    `placed` false leaves out the record of the household: whether the authority was there, and nothing else.
     """
     live = _live(scene, person, at, post)
     if not live:
         return _unemployed()
+    wish = asked.wish if isinstance(asked, Edit) else asked
     try:
         sensible(scene, wish)
     except Refusal as refused:
         return Verdict(None, refused, live[0])
     best: tuple[int, Verdict] | None = None
     for each in live:
-        found = _judged(scene, each, wish, at, placed)
+        found = _told(scene, each, asked, at) if placed else _judged(scene, each, wish, at)
         if found.decision:
             return found
-        rank = _RANK.get(str(found.refused.members.get("missing")), -1) if found.refused else -1
+        rank = _reached(found.refused)
         if best is None or rank > best[0]:
             best = (rank, found)
     assert best is not None
@@ -79,7 +85,15 @@ def ask_act(scene: Scene, person: str, act: str, division: str, at: datetime, po
     return kept
 
 
-_RANK = {name: place for place, name in enumerate((*AXES, "role", "household"))}
+_STAGES = (*AXES, "role", "field", "household", "responsible", "identity", "duty", "approval")
+_RANK = {name: place for place, name in enumerate(_STAGES)}
+
+
+def _reached(refused: Refusal | None) -> int:
+    """How far a refusal got, in the order in which an edit is judged."""
+    if isinstance(refused, refusal.NotResponsible):
+        return _RANK["responsible"]
+    return _RANK.get(str(refused.members.get("missing")), -1) if refused else -1
 
 
 def _unemployed() -> Verdict:
@@ -92,16 +106,22 @@ def _live(scene: Scene, person: str, at: datetime, post: int | None) -> list[Pos
     return sorted(found, key=lambda each: each.number)
 
 
-def _judged(scene: Scene, post: Post, wish: Wish, at: datetime, placed: bool) -> Verdict:
+def _told(scene: Scene, post: Post, asked: Wish | Edit, at: datetime) -> Verdict:
+    """What the edit is told in this post."""
+    edit = asked if isinstance(asked, Edit) else bare(asked)
+    mine = replace(scene, at=at, person=scene.rows.people.get(post.person), post=post)
     try:
-        permit = decide(scene, post, wish, at)
-        if placed and wish.household is not None:
-            known = edition.settled(scene.rows.households.get(wish.household), scene.law)
-            level = scene.law.divisions.get(wish.division).level
-            household.check(known, wish.division, wish.cell, level, wish.operation)
+        return Verdict(edits.judged(edit, mine)[0], None, post)
+    except Refusal as refused:
+        return Verdict(None, refused, post)
+
+
+def _judged(scene: Scene, post: Post, wish: Wish, at: datetime) -> Verdict:
+    """What the holdings of this post say of the wish."""
+    try:
+        return Verdict(decide(scene, post, wish, at), None, post)
     except Denied as refused:
         return Verdict(None, refused, post)
-    return Verdict(permit, None, post)
 
 
 # --- two readings of one instant ------------------------------------------------------------------------------------
@@ -135,7 +155,7 @@ def documented_later(scene: Scene, person: str, wish: Wish, at: datetime, post: 
         link
         for each in _live(scene, person, at, post)
         for grant in held(scene.rows, each)
-        if grant.issued_at > at and _judged(_only(dated, grant.number), each, wish, at, placed=False).decision
+        if grant.issued_at > at and _judged(_only(dated, grant.number), each, wish, at).decision
         for link in chain(grant, scene.rows.grants)
         if link.issued_at > at and link.scope.valid_from <= at < link.scope.valid_until
     ]

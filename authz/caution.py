@@ -3,6 +3,9 @@
 Name and identity number changed together are a new human being in the place of an old one. Which fields together call
 for a note is a local table, the section `cautions` of catalogue.toml; the notice names no such changes. A note forbids
 nothing and asks nobody: detectors and auditors read it beside the edit it follows in the log.
+
+Any operation may carry changed fields, so a change is not made quiet by calling it something else. Two are left out:
+what is collected where nothing stood before is no change, and a deletion has a ground of its own and ends the record.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from authz.fact import Fact
 from authz.wording import NAME, Reading
 
 SECTION: Final = "cautions"
+_ENTERING: Final = "collect"
 _KEYS: Final = {"zh", "source", "module", "fields", "operations"}
 
 
@@ -69,10 +73,10 @@ def read(
 
 
 def called_for(
-    cautions: Mapping[str, Caution], module: str, operation: str, fields: Iterable[str | None]
+    cautions: Mapping[str, Caution], module: str, operation: str, changes: Iterable[tuple[str | None, ...]]
 ) -> tuple[str, ...]:
-    """The cautions that an edit of these fields calls for."""
-    changed = set(fields)
+    """The cautions that an edit with these changes (field, commitments before and after) calls for."""
+    changed = {each[0] for each in changes if operation != _ENTERING or each[1] is not None}
     return tuple(
         each.code for each in cautions.values()
         if each.module == module and operation in each.operations and each.fields <= changed

@@ -16,7 +16,7 @@ from authz import duty, kin, refusal
 from authz.approval import ApprovalGiven, ApprovalUsed
 from authz.decision import Permit, Scene, Wish, decide, held
 from authz.fact import Fact, instant
-from authz.grant import Grant
+from authz.grant import Grant, chain
 from authz.policy import Duty
 from authz.post import DutyNoted, Post
 from authz.refusal import Denied
@@ -32,15 +32,15 @@ LONGEST: Final = "approval_days"
 """An approval is for a deed at hand and not a grant; it lives no longer than this."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per edit, and a frozen one is set member by member
 class Deed:
-    """What is done to one record. A quarter that is not said is any."""
+    """What is done to one record. A quarter that is not said is any; a question may leave the data year open alike."""
 
     household: str
     division: str
     cell: str
     operation: str
-    data_year: int
+    data_year: int | None
     quarter: int | None
 
     def wish(self, operation: str) -> Wish:
@@ -52,13 +52,31 @@ class Deed:
             return False
         if operation in _ROUND and self.operation in _ROUND:
             return True
-        return year == self.data_year and (None in (quarter, self.quarter) or quarter == self.quarter)
+        pairs = ((year, self.data_year), (quarter, self.quarter))
+        return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 # --- trim -----------------------------------------------------------------------------------------------------------
 def decided(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> Permit:
-    """`decide` on what is left of the holdings; a refusal that rests on what was left out names the duty."""
-    left, duties = trimmed(scene, post, at or scene.at)
+    """`decide` on what is left of the holdings. The same question about other households is answered once for acts that
+    share their rows, unless a grant of the post counts or lists households."""
+    at = at or scene.at
+    asked = (post.number, wish.operation, wish.cell, wish.division, wish.data_year, at)
+    found: Permit | None = scene.settled.get(asked)
+    if found is None:
+        found = _decided(scene, post, wish, at)
+        if not any(_by_household(each) for grant in held(scene.rows, post) for each in chain(grant, scene.rows.grants)):
+            scene.settled[asked] = found
+    return found
+
+
+def _by_household(grant: Grant) -> bool:
+    return grant.scope.max_records is not None or grant.scope.households is not None
+
+
+def _decided(scene: Scene, post: Post, wish: Wish, at: datetime) -> Permit:
+    """A refusal that rests on what was left out names the duty."""
+    left, duties = trimmed(scene, post, at)
     if not duties:
         return decide(scene, post, wish, at)
     try:
@@ -208,6 +226,7 @@ def approve(deed: Deed, person: str, until: datetime, reason: str, scene: Scene)
     days = scene.law.policy.number(LONGEST)
     if not scene.at < until <= scene.at + timedelta(days=days):
         raise refusal.EmptyInterval(f"批准的截止时间应晚于现在，且不超过 {days} 天")
+    assert deed.data_year is not None
     return ApprovalGiven(
         person_id=person, household=deed.household, division=deed.division, cell=deed.cell, operation=deed.operation,
         data_year=deed.data_year, quarter=deed.quarter, until=instant(until), grant=permitted.grant.number, reason=reason,

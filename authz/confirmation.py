@@ -10,6 +10,7 @@ A grant confirmed at a place is used there only together with its ancestors, eac
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from authz import edition, refusal, revocation
 from authz.decision import Law, Scene
@@ -18,6 +19,9 @@ from authz.grant import Grant
 from authz.post import Post, Unit
 
 REGION = revocation.REGION
+ENDED = "请收回此项授权，由接管的单位另行申请或转授"
+DISSOLVED = "请为有关人员另行任职，再结束他们在该单位的任职"
+_NOBODY: frozenset[str] = frozenset()
 
 
 class GrantConfirmed(Fact):
@@ -51,29 +55,37 @@ class UnitConfirmed(Fact):
 
 
 def inherited(division: str, since: str, law: Law) -> frozenset[str]:
-    """What came wholly from an abolished place: the widest divisions of which nobody else's people are part."""
+    """What came wholly from an abolished place: the widest divisions in which nobody else's people live."""
     past, divisions = law.lineage, law.divisions
-    mine = past.descent(division, since)
-    fed: dict[str, set[str]] = {}
-    for each in past.edges:
-        if each.edition > since:
-            fed.setdefault(each.new, set()).add(each.old)
+    later = [each for each in past.editions if each >= since]
+    fed: dict[str, set[tuple[str, str]]] = {}
+    for edge in past.edges:
+        if edge.edition > since:
+            fed.setdefault(edge.new, set()).add((edge.edition, edge.old))
 
-    def foreign(code: str) -> bool:
-        known = divisions.get(code).since
-        return known <= since or not fed.get(code, mine) <= mine
+    def own(code: str) -> bool:
+        """Whether it was the place, or lay in it, when the grant was given, and was nobody else's code later."""
+        stood = [past.name_in(code, each) is not None for each in later]
+        outer: str | None = code
+        while outer not in (None, division):
+            outer = past.lay_in(str(outer), since, divisions)
+        return outer == division and stood[:1] == [True] and (False, True) not in pairwise(stood)
+
+    def pure(code: str, met: frozenset[str] = _NOBODY) -> bool:
+        """Whether all who live there came from the place: by themselves, or with a code that took nobody else in."""
+        feeders = fed.get(code, set())
+        if code in met or not all(pure(old, met | {code}) for _, old in feeders):
+            return False
+        before = [each for each in past.editions if feeders and each < min(feeders)[0]]
+        return own(code) or (bool(before) and past.name_in(code, before[-1]) is None)
 
     def whole(code: str) -> bool:
         children = divisions.children(code)
-        if foreign(code):
-            return False
-        if code in fed:
-            return all(not foreign(each.code) for each in children)
-        return bool(children) and all(whole(each.code) for each in children)
+        return all(whole(each.code) for each in children) if children else pure(code)
 
-    reached = [each for each in mine if divisions.known(each)]
-    candidates = {outer for each in reached for outer in divisions.path(each)}
-    good = {each for each in candidates if whole(each)}
+    mine = past.descent(division, since)
+    reached = [row.code for row in divisions if row.code in mine or (row.since > since and own(row.code))]
+    good = {each for each in {outer for code in reached for outer in divisions.path(code)} if whole(each)}
     return frozenset(each for each in good if not any(outer in good for outer in divisions.path(each)[:-1]))
 
 
@@ -104,9 +116,8 @@ def confirmed(links: Sequence[Grant], asked: str | None, reason: str, scene: Sce
     found = choices(grant, law)
     place = asked or (found[0] if len(found) == 1 else None)
     if place is None:
-        raise refusal.Unacceptable(
-            "原区划已撤销，请从接替的区划中选定一个再确认", missing="division", choices=list(found)
-        )
+        told = "请从接替的区划中选定一个再确认" if found else f"又没有接替的区划，不能确认：{ENDED}"
+        raise refusal.Unacceptable(f"原区划已撤销，{told}", missing="division", choices=list(found))
     row = law.divisions.get(place)
     if not any(law.divisions.covers(each, place) for each in found):
         raise refusal.WiderThanHeld(
@@ -133,7 +144,8 @@ def _widens(grant: Grant, place: str, law: Law) -> bool:
 
 
 def carried(unit: Unit, staff: Iterable[Post], asked: str | None, reason: str, scene: Scene) -> UnitConfirmed:
-    """A unit of an abolished place goes on in what took its place, with everybody who is employed there."""
+    """A unit of an abolished place goes on in what took its place, with everybody who is employed there. A deputyship that
+    was lent for a smaller place stays at that: it is not wider afterwards."""
     law = scene.law
     if law.divisions.known(unit.division):
         raise refusal.WrongState("该单位所在区划仍在，无需确认")
@@ -142,8 +154,11 @@ def carried(unit: Unit, staff: Iterable[Post], asked: str | None, reason: str, s
     found = sorted(each for each in heirs if len(each) == level)
     place = asked or (found[0] if len(found) == 1 else None)
     if place is None or place not in found:
-        raise refusal.Unacceptable("请从接替的同级区划中选定该单位的去向", missing="division", choices=found)
-    posts = tuple(sorted(each.number for each in staff if each.valid_until > scene.at))
+        told = "请从接替的同级区划中选定该单位的去向" if found else f"没有接替的同级区划，不能确认：{DISSOLVED}"
+        raise refusal.Unacceptable(told, missing="division", choices=found)
+    posts = tuple(
+        sorted(each.number for each in staff if each.valid_until > scene.at and each.division == unit.division)
+    )
     return UnitConfirmed(
         unit=unit.id, division=place, left=unit.division, edition=law.divisions.edition, posts=posts, reason=reason
     )

@@ -11,23 +11,20 @@ division, cell, operation, data year, households, period, revocation, suspension
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from authz import edition, refusal
-from authz.calendar import Calendar
-from authz.division import Divisions
 from authz.fact import Fact
 from authz.grant import Grant, chain
-from authz.lineage import Lineage
-from authz.narrowing import Narrowing
-from authz.pdp import Holding, Rule
-from authz.policy import PolicySet
+from authz.law import Law
 from authz.post import Person, Post
 from authz.refusal import Denied
 from authz.register import Rows
+
+__all__ = ["AXES", "Law", "Permit", "Refused", "Scene", "Wish", "decide", "held", "rests", "sensible", "who_can_grant"]
 
 
 class Refused(Fact):
@@ -50,29 +47,6 @@ class Refused(Fact):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Law:
-    """What is in force: the policy set, its compiled rule, the divisions with their past, and the working days."""
-
-    policy: PolicySet
-    rule: Rule
-    divisions: Divisions
-    lineage: Lineage
-    calendar: Calendar
-    narrowings: Mapping[str, Narrowing] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)
-    """The digest of each part: `policy`, `edition`, `calendar`."""
-
-    def permits(self, holding: Holding, act: str, object: str, division: str, at: datetime) -> str | None:
-        """The policy row that lets this holding do it there, or None: the regional rules, less what a county forbids."""
-        row = self.rule.permits(holding, act, object, division, at, self.divisions)
-        if row is None or not self.narrowings or not self.divisions.known(division):
-            return row
-        asked = (holding.role, act, object)
-        found = (self.narrowings.get(code) for code in self.divisions.path(division))
-        return None if any(each is not None and asked in each.forbids for each in found) else row
-
-
 @dataclass(slots=True)
 class Scene:
     """What one act is judged on. `size` is the log position: entries before this act."""
@@ -83,6 +57,8 @@ class Scene:
     law: Law
     person: Person | None = None
     post: Post | None = None
+    settled: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was worked out of rows that no act changes which shares them; a scene made of this one begins without."""
 
     def enter(self, person: str, issued_at: int, post: int | None) -> None:
         """Place who asks: the person on record, with a token of this epoch, in the one live post that acts."""
@@ -100,10 +76,9 @@ class Scene:
         if self.post is None:
             raise refusal.NotEmployed(missing="post")
         edition.must_stand(self.post, self.law)
-        division = edition.seat(division, self.law)
-        row = self.law.permits(self.post, verb, noun, division, self.at)
-        if row is not None:
-            return row
+        for place in edition.seats(division, self.law):
+            if (row := self.law.permits(self.post, verb, noun, place, self.at)) is not None:
+                return row
         if self.law.permits(self.post, verb, noun, self.post.division, self.at) is not None:
             raise refusal.OutsideDivision("该事项不在您岗位的管辖区划内", missing="division")
         raise refusal.NoRole(missing="role")
@@ -124,7 +99,7 @@ class Scene:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per edit, and a frozen one is set member by member
 class Wish:
     """An operation somebody wants to do on a cell of a household at a place."""
 

@@ -4,20 +4,20 @@ who       an administrator in the unit that holds the grant
 what      contained, on every axis, in the grant and in each of its ancestors; all misfits are named at once
 to whom   a unit or a person inside the delegator's division, in a role of the catalogue, never himself
 how deep  `delegation_depth` of handling.toml, counted in grants from the regional one down
+how long  `longest_term_days` of it (`authz/term.py`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from authz import edition, refusal, staffing
+from authz import edition, refusal, staffing, term
 from authz.decision import Scene, rests
 from authz.division import Divisions
 from authz.fact import instant
 from authz.grant import Grant, GrantIssued, Misfit, Scope, chain, effective, misfits
-from authz.household import Household
 from authz.post import Post, Unit
 
 
@@ -124,13 +124,18 @@ def plan(wanted: Wanted, links: Sequence[Grant], scene: Scene) -> Plan:
     most, depth = scene.law.policy.number("delegation_depth"), len(links) + 1
     if depth > most:
         found.append(Misfit("depth", most, depth))
+    if term.exceeds(scene.law.policy, scope.valid_from, scope.valid_until):
+        asked = term.days(scope.valid_from, scope.valid_until)
+        found.append(Misfit("term", term.longest(scene.law.policy), asked))
     return Plan(scope, unit, person, tuple(found))
 
 
 def issue(planned: Plan, wanted: Wanted, links: Sequence[Grant], reason: str, scene: Scene) -> GrantIssued:
     """The fact of a delegation that fits; otherwise WiderThanHeld with every misfit."""
     if planned.misfits:
-        raise refusal.WiderThanHeld(missing=planned.misfits[0].axis, misfits=[each.plain() for each in planned.misfits])
+        axes = [each.axis for each in planned.misfits]
+        told = term.words(scene.law.policy) if axes == ["term"] else None
+        raise refusal.WiderThanHeld(told, missing=axes[0], misfits=[each.plain() for each in planned.misfits])
     parent, scope, divisions = links[-1], planned.scope, scene.law.divisions
     assert scene.post is not None
     return GrantIssued(
@@ -202,9 +207,9 @@ def _not_lent(by: Post, scope: Scope, scene: Scene) -> Iterable[Misfit]:
 
 def _strangers(wanted: Wanted, scope: Scope, scene: Scene) -> Iterable[Misfit]:
     """Listed households that are on record outside the scope's division."""
-    known: Mapping[str, Household] = scene.rows.households
-    listed = [known[token] for token in wanted.households or () if token in known]
-    far = sum(not scene.law.divisions.covers(scope.division, each.division) for each in listed)
+    known = scene.rows.households
+    listed = [edition.settled(known.get(token), scene.law) for token in wanted.households or ()]
+    far = sum(each is not None and not scene.law.divisions.covers(scope.division, each.division) for each in listed)
     if far:
         yield Misfit("household_division", scope.division, far)
 

@@ -65,6 +65,8 @@ def apart(
 ) -> tuple[Duty, ...]:
     """Refuse on the first blocking duty of `acted`; return the others, which the caller has to heed."""
     done = tuple(history)
+    if not done:
+        return ()
     found = acted(policy, kind, done, act, *persons)
     mine = {each for each, who in done if who in persons}
     for duty in found:

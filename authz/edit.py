@@ -27,6 +27,7 @@ from authz.register import Reads, Rows
 LEAD = "县级乡村振兴机构"
 """Who answers for what no department does (S04)."""
 RESPONSIBLE = ("collected_by", "provided_by", "verified_by", "monitored_by")
+_POSTS = {role: role.replace("_by", "_post") for role in RESPONSIBLE}
 
 
 class EditPermitted(Fact):
@@ -77,14 +78,15 @@ class EditPermitted(Fact):
 
 @dataclass(slots=True)  # not frozen: one is made per edit, and a frozen one is set member by member
 class Edit:
-    """What the caller wants to do, already of the right form. `named` holds the responsibilities he stated."""
+    """What the caller wants to do, already of the right form. `named` holds the responsibilities he stated. The data year
+    is null only where a question leaves it open."""
 
     household: str
     member: str | None
     division: str
     cell: str
     operation: str
-    data_year: int
+    data_year: int | None
     quarter: int | None
     occurred_at: datetime | None
     channel: str
@@ -118,6 +120,13 @@ def permit(edit: Edit, scene: Scene) -> EditPermitted:
 
 def performed(edit: Edit, scene: Scene) -> tuple[EditPermitted, *tuple[Fact, ...]]:
     """`permit` with what the duties took beside it: an approval used up, a note."""
+    permitted, posts, known, heeded = judged(edit, scene)
+    beside: tuple[Fact, ...] = (*heeded, *_noted(edit, scene))
+    return (_fact(edit, permitted, posts, scene, known), *beside)
+
+
+def judged(edit: Edit, scene: Scene) -> tuple[Permit, dict[str, Post | None], Household | None, tuple[Fact, ...]]:
+    """All that decides an edit and a question about one: permit, posts of the four, household, what the duties take."""
     if scene.post is None or scene.person is None:
         raise refusal.NotEmployed(missing="post")
     sensible(scene, edit.wish)
@@ -133,9 +142,7 @@ def performed(edit: Edit, scene: Scene) -> tuple[EditPermitted, *tuple[Fact, ...
     actor = posts.get(_ACTOR.get(edit.operation, "")) or scene.post
     if actor is not scene.post:
         fields_owned(edit, actor, scene)
-    heeded = clash.heed(_deed(edit), actor, scene, permitted)
-    beside: tuple[Fact, ...] = (*heeded, *_noted(edit, scene))
-    return (_fact(edit, permitted, posts, scene, known), *beside)
+    return permitted, posts, known, clash.heed(deed(edit), actor, scene, permitted)
 
 
 def _decided(edit: Edit, scene: Scene, post: Post) -> Permit:
@@ -151,9 +158,8 @@ def _decided(edit: Edit, scene: Scene, post: Post) -> Permit:
 
 def _noted(edit: Edit, scene: Scene) -> Iterator[HighRiskNoted]:
     words = scene.law.policy.catalogue
-    fields = (change[0] for change in edit.changes_made)
     assert scene.post is not None
-    for code in caution.called_for(words.cautions, words.cells[edit.cell].module, edit.operation, fields):
+    for code in caution.called_for(words.cautions, words.cells[edit.cell].module, edit.operation, edit.changes_made):
         yield HighRiskNoted(
             caution=code, household=edit.household, division=edit.division, cell=edit.cell, operation=edit.operation,
             person_id=scene.post.person,
@@ -164,15 +170,15 @@ _ACTOR = {"collect": "collected_by", "update": "collected_by", "verify": "verifi
 """Whose hands an operation is, where the caller may write it down for another person."""
 
 
-def _deed(edit: Edit | EditPermitted) -> Deed:
+def deed(edit: Edit | EditPermitted) -> Deed:
     return Deed(edit.household, edit.division, edit.cell, edit.operation, edit.data_year, edit.quarter)
 
 
 def fields_exist(edit: Edit, scene: Scene) -> None:
-    known = scene.law.policy.catalogue.cells[edit.cell].fields
-    unknown = [place for place, change in enumerate(edit.changes_made) if change[0] not in known]
+    cells, message = scene.law.policy.catalogue.cells, "该类数据没有这个指标，请对照指标目录填写"
+    named = enumerate(change[0] for change in edit.changes_made)
+    unknown = [place for place, name in named if name not in cells[edit.cell].fields]
     if unknown:
-        message = "该类数据没有这个指标，请对照指标目录填写"
         raise refusal.Misshapen(
             pointers=[{"pointer": f"/changes/{each}/field", "message": message} for each in unknown]
         )
@@ -255,8 +261,9 @@ def _fact(
 ) -> EditPermitted:
     links = permitted.chain
     answerable: dict[str, Any] = {role: post.person if post else None for role, post in posts.items()}
-    answerable |= {role.replace("_by", "_post"): post.number if post else None for role, post in posts.items()}
+    answerable |= {_POSTS[role]: post.number if post else None for role, post in posts.items()}
     writes = edit.operation not in ("query", "export")
+    assert edit.data_year is not None
     return EditPermitted(
         household=edit.household, member=edit.member, division=edit.division, cell=edit.cell, operation=edit.operation,
         data_year=edit.data_year, quarter=edit.quarter,
@@ -283,10 +290,10 @@ def note(rows: Rows, fact: Fact, by: str) -> None:
         token = fact.household
         rows.households[token] = Household(token, fact.division, household.population(fact.cell))
     role = _ACTOR.get(fact.operation)
-    post = rows.post.get(getattr(fact, role.replace("_by", "_post"))) if role else None
+    post = rows.post.get(getattr(fact, _POSTS[role])) if role else None
     person = rows.people.get(getattr(fact, role) if role else by)
     hands = rows.naturals(post) if post else {person.natural} if person else set[str]()
-    clash.note(rows, _deed(fact), hands)
+    clash.note(rows, deed(fact), hands)
     for number in fact.counted:
         if (number, fact.household) not in rows.seen:
             rows.seen.add((number, fact.household))

@@ -75,16 +75,19 @@ def must_stand(post: Post, law: Law) -> None:
         )
 
 
-def seat(division: str, law: Law) -> str:
-    """Who answers for a place: itself, or for an abolished one what it lay in."""
-    return law.lineage.seat.get(division, division)
+def seats(division: str, law: Law) -> tuple[str, ...]:
+    """Who answers for a place: itself; for an abolished one what took it over as a whole, and what it lay in."""
+    if (outer := law.lineage.seat.get(division)) is None:
+        return (division,)
+    now = law.lineage.sole.get(division)
+    return (outer,) if now is None else (now, outer)
 
 
 def reach(division: str, law: Law) -> frozenset[str]:
     """The place, everything inside it, and what was abolished there: whoever oversees the place reads its past too."""
     if law.divisions.known(division):
         inside = law.divisions.below(division)
-        return inside | {code for code, seat_ in law.lineage.seat.items() if seat_ in inside}
+        return inside | {code for code in law.lineage.seat if not inside.isdisjoint(seats(code, law))}
     if division not in law.lineage.seat:
         raise refusal.BadDivisionCode()
     return frozenset((division, *(each for each in law.lineage.seat if division in law.lineage.above(each))))
@@ -92,21 +95,18 @@ def reach(division: str, law: Law) -> frozenset[str]:
 
 def heir(division: str, law: Law) -> str | None:
     """The one place that an abolished one lives on in; None while it stands, or if it was split or has no successor."""
-    at, seen = division, {division}
-    while not law.divisions.known(at):
-        found = law.lineage.successors(at)
-        if len(found) != 1 or found[0] in seen:
-            return None
-        at = found[0]
-        seen.add(at)
-    return None if at == division else at
+    return law.lineage.sole.get(division)
 
 
 def settled(known: Household | None, law: Law) -> Household | None:
-    """The household where it lives now: the register keeps the code of its time, and the one successor is that place."""
-    if known is None or (now := heir(known.division, law)) is None:
+    """The household where it lives now, and where it is about to: the register keeps the codes of their time, and the one
+    successor of each is that place."""
+    if known is None:
+        return None
+    now, to = heir(known.division, law), heir(known.moving_to, law) if known.moving_to is not None else None
+    if now is None and to is None:
         return known
-    return replace(known, division=now)
+    return replace(known, division=now or known.division, moving_to=to or known.moving_to)
 
 
 def closed(division: str, law: Law) -> str | None:

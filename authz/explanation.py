@@ -90,7 +90,8 @@ def _lifts(line: dict[str, Any], verdict: Verdict, scene: Scene, wish: Wish, at:
         document_sha256=None, edition=law.divisions.edition, division_name="", issuer_unit="", issued_by=None,
         issued_at=at, revoked_at=None,
     )  # fmt: skip
-    rows = replace(scene.rows, grants={0: made}, by_unit={post.unit: [made]}, used={}, seen=set())
+    # Hands are left out: of the quarter they belong to, the wish says nothing.
+    rows = replace(scene.rows, grants={0: made}, by_unit={post.unit: [made]}, used={}, seen=set(), hands={})
     return ask(replace(scene, rows=rows), post.person, wish, at, post.number).decision
 
 

@@ -42,8 +42,13 @@ class Extent:
 
     def lapses(self, scene: Scene) -> bool:
         """Whether it ends within the days of notice, so that a new request should be written."""
-        setting = scene.law.policy.handling.get(NOTICE)
-        return self.until - scene.at <= timedelta(days=_NOTICE_DAYS if setting is None else setting.value)
+        return self.until - scene.at <= timedelta(days=notice_days(scene))
+
+
+def notice_days(scene: Scene) -> int:
+    """How many days before its end an authority is marked."""
+    setting = scene.law.policy.handling.get(NOTICE)
+    return _NOTICE_DAYS if setting is None else setting.value
 
 
 def extents(post: Post, scene: Scene) -> Iterator[Extent]:
@@ -113,7 +118,7 @@ def _whole(place: str, links: Sequence[Grant], scene: Scene) -> Iterator[str]:
     law, divisions = scene.law, scene.law.divisions
     if not all(_way_stands(each, place, divisions) for each in links):
         return
-    narrowed_inside = any(each != place and divisions.covers(place, each) for each in law.narrowings)
+    narrowed_inside = any(each != place and divisions.covers(place, each) for each in (*law.narrowings, *law.former))
     if not narrowed_inside and all(_inside_stands(each, place, divisions) for each in links):
         yield place
         return

@@ -58,7 +58,7 @@ class Once:
 Change = Put | Amend | Once
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per edit, and a frozen one is set member by member
 class Where:
     """Where in the log a fact stands: entry number, instant, and who acted from which unit."""
 

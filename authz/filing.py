@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from authz import document, refusal, scope, step
+from authz import document, refusal, renewal, scope, step, succession, term
 from authz.decision import Scene
 from authz.document import DocumentNumber, Kind
 from authz.fact import instant
-from authz.grant import misfits
+from authz.grant import Misfit, misfits
 from authz.request import Line, RequestChanged, RequestDrafted, RequestSigned, RequestWithdrawn
 
 MOST_LINES = 100
@@ -46,7 +46,7 @@ def applicant(scene: Scene) -> tuple[str, str]:
     if post is None:
         raise refusal.NotEmployed(missing="post")
     place = scene.law.divisions.get(post.division)
-    if place.level != "county" or post.unit != f"u-{place.code}-lead":
+    if place.level != "county" or not post.unit.endswith(succession.LEAD):
         raise refusal.NoRole("书面申请只能由县级乡村振兴机构提出", missing="role")
     return post.unit, place.code
 
@@ -58,6 +58,7 @@ def drafted(text: Text, scene: Scene) -> RequestDrafted:
     numbers = sorted(each["line"] for each in text.lines)
     if numbers != list(range(1, len(numbers) + 1)):
         _refuse("lines", "申请事项应从 1 起连续编号，不能重复")
+    renewal.must_renew(text.lines, unit, None, scene)
     return RequestDrafted(
         division=county, applicant=unit, hands=step.hand("request.draft", None, scene), **_written(text, number)
     )
@@ -66,7 +67,7 @@ def drafted(text: Text, scene: Scene) -> RequestDrafted:
 def changed(row: dict[str, Any], text: Text, scene: Scene) -> RequestChanged:
     """The draft written anew; a returned one may only narrow, under the number it already has."""
     step.must_stand("request.change", row, scene)
-    number = _checked(text, row["division"], scene)
+    number = _checked(text, succession.present(row["division"], scene.law), scene)
     numbers = sorted(each["line"] for each in text.lines)
     filed = row["body"].get("filed_lines")
     if filed is not None:
@@ -75,6 +76,7 @@ def changed(row: dict[str, Any], text: Text, scene: Scene) -> RequestChanged:
             _refuse("document/number", "已签发的发文字号不能更改；更换文号请另行发文")
     elif numbers != list(range(1, len(numbers) + 1)):
         _refuse("lines", "申请事项应从 1 起连续编号，不能重复")
+    renewal.must_renew(text.lines, row["body"]["unit"], row, scene)
     return RequestChanged(
         subject=row["number"], division=row["division"], applicant=row["body"]["unit"],
         hands=step.hand("request.draft", row, scene), **_written(text, number),
@@ -98,7 +100,11 @@ def signed(row: dict[str, Any], stored: frozenset[str], scene: Scene) -> Request
     document.must_fit_date(number, date.fromisoformat(letter["dated"]))
     document.must_not_be_ahead(date.fromisoformat(letter["dated"]), scene.at, "/document/dated")
     must_own(number, letter["kind"], body["unit"], scene)
-    _must_copy(letter, row["division"], scene)
+    succession.must_stand(body["lines"], [each["line"] for each in body["lines"]], scene.law)
+    _must_copy(letter, succession.present(row["division"], scene.law), scene)
+    for place, line in enumerate(body["lines"]):
+        _must_be_short(line, place, scene)
+    renewal.must_renew(body["lines"], body["unit"], row, scene)
     at = instant(scene.at)
     received = body.get("clock") is not None
     return RequestSigned(
@@ -157,9 +163,15 @@ def _checked(text: Text, county: str, scene: Scene) -> DocumentNumber:
         asked = scope.of(line)
         scope.check(words, line["cells"], line["operations"], asked.valid_from, asked.valid_until, f"/lines/{place}")
         scope.fits_ground(words, text.ground, line["operations"], f"/lines/{place}")
+        _must_be_short(line, place, scene)
         if not divisions.covers(county, line["division"]):
             _refuse(f"lines/{place}/division", "申请的区划应在本县（市、区）范围内")
     return number
+
+
+def _must_be_short(line: Line, place: int, scene: Scene) -> None:
+    asked = scope.of(line)
+    term.must_fit(scene.law.policy, asked.valid_from, asked.valid_until, f"/lines/{place}/until")
 
 
 def _must_narrow(filed: list[Line], lines: tuple[Line, ...], scene: Scene) -> None:
@@ -171,7 +183,11 @@ def _must_narrow(filed: list[Line], lines: tuple[Line, ...], scene: Scene) -> No
         if line["line"] not in old:
             found.append({"line": line["line"], "axis": "line", "held": None, "asked": line["line"]})
             continue
-        wider = misfits(scope.of(old[line["line"]]), scope.of(line), scene.law.divisions)
+        before = old[line["line"]]
+        before = before | {"division": succession.present(before["division"], scene.law)}
+        wider = list(misfits(scope.of(before), scope.of(line), scene.law.divisions))
+        if before.get("renews") != line.get("renews"):
+            wider.append(Misfit("renews", before.get("renews"), line.get("renews")))
         found += [{"line": line["line"], **each.plain()} for each in wider]
     if found:
         raise refusal.WiderThanFiled(misfits=found)

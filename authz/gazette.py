@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, Final
 
 from authz import document, lineage, refusal
 from authz.decision import Scene
 from authz.fact import Amend, Change, Fact, Put, Where
 
+AHEAD: Final = "edition_ahead_days"
 MOST_LISTED: Final = 1_000
 """Grants that the entry lists one by one; the whole list is asked for."""
 
@@ -69,11 +71,8 @@ class EditionConfirmed(Fact):
     count: int
 
     def changes(self, where: Where) -> tuple[Change, ...]:
-        body = {"settled_by": where.person, "settled": where.number}
-        return (
-            Put("charter", ("edition",), {"value": f"{self.edition} {self.sha256}"}),
-            Amend("edition", (self.subject,), {"state": "confirmed", "body": body}),
-        )
+        value = {"value": named(self.edition, self.sha256)}
+        return Put("charter", ("edition",), value), _settled(self.subject, "confirmed", where)
 
 
 class EditionRefused(Fact):
@@ -85,8 +84,7 @@ class EditionRefused(Fact):
     reason: str
 
     def changes(self, where: Where) -> tuple[Change, ...]:
-        body = {"settled_by": where.person, "settled": where.number}
-        return (Amend("edition", (self.subject,), {"state": "refused", "body": body}),)
+        return (_settled(self.subject, "refused", where),)
 
 
 class EditionWithdrawn(Fact):
@@ -98,8 +96,16 @@ class EditionWithdrawn(Fact):
     reason: str
 
     def changes(self, where: Where) -> tuple[Change, ...]:
-        body = {"settled_by": where.person, "settled": where.number}
-        return (Amend("edition", (self.subject,), {"state": "withdrawn", "body": body}),)
+        return (_settled(self.subject, "withdrawn", where),)
+
+
+def named(edition: str, sha256: str) -> str:
+    """An edition as the charter names it."""
+    return f"{edition} {sha256}"
+
+
+def _settled(edition: int, state: str, where: Where) -> Amend:
+    return Amend("edition", (edition,), {"state": state, "body": {"settled_by": where.person, "settled": where.number}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,7 @@ def filed(draft: Draft, source: Source, scene: Scene) -> EditionFiled:
         raise refusal.WrongState("已有一版区划待确认，请先办结（确认、退回或撤回）再导入新版", state="filed")
     if draft.base != scene.law.divisions.edition:
         raise refusal.WrongState("现行区划刚刚有变，请重新核对后导入", missing="base")
+    _must_be_near(draft.edition, scene)
     number = document.parse(source.number).text if source.number else None
     if draft.fault is not None:
         raise draft.fault
@@ -169,18 +176,26 @@ def confirmed(row: Mapping[str, Any], scene: Scene) -> EditionConfirmed:
     )  # fmt: skip
 
 
-def refused(row: Mapping[str, Any], reason: str) -> EditionRefused:
-    _must_be_open(row)
-    return EditionRefused(
-        subject=row["number"], division=row["division"], edition=row["body"]["edition"], reason=reason
-    )
+Ending = type[EditionRefused] | type[EditionWithdrawn]
 
 
-def withdrawn(row: Mapping[str, Any], reason: str) -> EditionWithdrawn:
+def ended(how: Ending, row: Mapping[str, Any], reason: str) -> EditionRefused | EditionWithdrawn:
+    """The edition is taken off the table, by those who would have confirmed it or by those who filed it."""
     _must_be_open(row)
-    return EditionWithdrawn(
-        subject=row["number"], division=row["division"], edition=row["body"]["edition"], reason=reason
-    )
+    return how(subject=row["number"], division=row["division"], edition=row["body"]["edition"], reason=reason)
+
+
+def _must_be_near(edition: str, scene: Scene) -> None:
+    """Refuse a day so far ahead that it is a mistake: later editions are named by later days, so there could be none."""
+    ahead = scene.law.policy.handling.get(AHEAD)
+    if ahead is None:
+        return
+    latest = scene.at.astimezone(document.SHANGHAI).date() + timedelta(days=ahead.value)
+    if date.fromisoformat(edition) > latest:
+        raise refusal.Unacceptable(
+            f"新版日期不能晚于今天之后 {ahead.value} 天，请核对年份", missing="edition",
+            pointers=[{"pointer": "/edition", "message": "日期过远"}],
+        )  # fmt: skip
 
 
 def _must_be_open(row: Mapping[str, Any]) -> None:

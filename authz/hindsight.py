@@ -5,7 +5,8 @@
     no_authority_on_record   no live post then, or no grant on record for it
 
 `documented_later` names the grant recorded since that covers the edit on its face: both readings stand side by side, and
-the second never turns into the first. An imported edit changes nothing: it uses up no cap and puts no household on the
+the second never turns into the first. So do the hands: what duty the edit breaks together with what is on record by now,
+permitted or reported, is noted beside it (`beside`). An imported edit changes nothing: it uses up no cap and puts no household on the
 register. Whoever reports it may do so over the division; who made it is judged on the past alone.
 """
 
@@ -16,14 +17,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from authz import asking, household, refusal
+from authz import asking, duty, household, refusal
 from authz import edit as edits
-from authz.decision import Scene, held
+from authz.clash import COLLECTING
+from authz.decision import Permit, Scene, held
 from authz.edit import Edit, EditPermitted
 from authz.fact import Change, Fact, Put, Where, instant, moment
 from authz.household import Household
-from authz.post import Post
+from authz.post import DutyNoted, Post
 from authz.refusal import Refusal
+from authz.rows import Hand, Reads, Rows
 
 ALLOWED: Final = "allowed_then"
 NOT_ALLOWED: Final = "not_allowed_then"
@@ -88,15 +91,17 @@ class EditImported(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict with what it rests on: the fact that would have been recorded, or the refusal."""
+    """The verdict with what it rests on: the permit it would have had, or the refusal."""
 
     verdict: str
-    permitted: EditPermitted | None
+    permit: Permit | None
     refused: Refusal | None
     post: Post | None
     known: int
     policy: str
     documented_later: int | None = None
+    hands: frozenset[str] = frozenset()
+    """The natural persons who did it, as they were known at that instant."""
 
 
 def name(source: str, ref: str) -> str:
@@ -111,19 +116,58 @@ def judged(edit: Edit, person: str, then: Scene) -> Judgement:
     edit says, because it was put on record elsewhere.
     """
     scene = _settled(edit, then)
+    told = asking.ask(scene, person, edit, scene.at)
+    found = told.permit if isinstance(told.permit, Permit) else None
     posts = [each for each in scene.rows.posts.get(person, ()) if each.live(scene.at)]
-    told: list[tuple[Refusal, Post | None]] = []
-    for post in sorted(posts, key=lambda each: each.number):
-        try:
-            found = edits.permit(edit, replace(scene, person=scene.rows.people.get(person), post=post))
-        except Refusal as refused:
-            told.append((refused, post))
-        else:
-            return Judgement(ALLOWED, found, None, post, then.size, found.policy)
-    told.sort(key=lambda each: isinstance(each[0], refusal.NoGrant))
-    why, made = told[0] if told else (refusal.NotEmployed(missing="post"), None)
     had = any(True for post in posts for _ in held(scene.rows, post))
-    return Judgement(NOT_ALLOWED if had else NO_AUTHORITY, None, why, made, then.size, scene.law.policy.digest)
+    verdict = ALLOWED if found is not None else NOT_ALLOWED if had else NO_AUTHORITY
+    mine = hands(edit, person, scene.rows, told.post)
+    return Judgement(verdict, found, told.refused, told.post, then.size, scene.law.policy.digest, hands=mine)
+
+
+# --- whose hands ----------------------------------------------------------------------------------------------------
+def actor(edit: Edit, person: str) -> str:
+    """Who did it: the collector or verifier it names, else who made the edit."""
+    role = "collected_by" if edit.operation in COLLECTING else "verified_by" if edit.operation == "verify" else ""
+    return edit.named.get(role) or person
+
+
+def hands(edit: Edit, person: str, rows: Rows, post: Post | None) -> frozenset[str]:
+    """The natural persons whose hands it was; whoever stood in for somebody in this post acted with two pairs."""
+    who = actor(edit, person)
+    if post is not None and post.person == who:
+        return rows.naturals(post)
+    return frozenset((rows.people[who].natural,)) if who in rows.people else frozenset()
+
+
+def touched(edit: Edit) -> Reads:
+    """What the hands on record are asked by."""
+    mine = frozenset((edit.household,))
+    return Reads(reported=mine, collected=mine, checked=mine)
+
+
+def beside(edit: Edit, person: str, found: Judgement, scene: Scene) -> tuple[DutyNoted, ...]:
+    """The duties of a record that it breaks together with the hands on record by now, in whichever order they came.
+
+    They change no verdict: what was not on record then could not forbid it. A verdict that rests on a duty needs no note.
+    """
+    if found.refused is not None and "duty" in found.refused.members:
+        return ()
+    rows, deed = scene.rows, edits.deed(edit)
+    known = (*rows.hands.get(edit.household, ()), *rows.reported.get(edit.household, ()))
+    done = [
+        (operation, who) for cell, year, quarter, operation, who in known if deed.meets(cell, year, quarter, operation)
+    ]
+    role = found.post.role if found.post is not None else ""
+    broken = duty.acted(scene.law.policy, "record", done, edit.operation, *found.hands) if found.hands else ()
+    return tuple(DutyNoted(duty=each.code, person_id=actor(edit, person), role=role) for each in broken)
+
+
+def note(rows: Rows, edit: Edit, found: Judgement) -> None:
+    """Carry the hands of a reported edit into rows that later ones of the same stretch are set against."""
+    record: tuple[str, int | None, int | None] = (edit.cell, edit.data_year, edit.quarter)
+    made: set[Hand] = {(*record, edit.operation, who) for who in found.hands}
+    rows.reported.setdefault(edit.household, set()).update(made)
 
 
 def followed(judgement: Judgement, edit: Edit, person: str, at: datetime, now: Scene) -> Judgement:
@@ -142,7 +186,7 @@ def imported(edit: Edit, person: str, ref: str, opening: int, found: Judgement, 
     if edit.cell in scene.law.policy.catalogue.cells:
         edits.fields_exist(edit, scene)
     assert edit.occurred_at is not None
-    permitted, refused = found.permitted, found.refused
+    permit, refused = found.permit, found.refused
     told: dict[str, Any] = {
         name: getattr(edit, name)
         for name in Edit.__slots__
@@ -151,9 +195,9 @@ def imported(edit: Edit, person: str, ref: str, opening: int, found: Judgement, 
     return EditImported(
         subject=opening, ref=ref, person_id=person, occurred_at=instant(edit.occurred_at), verdict=found.verdict,
         code=refused.code if refused else None, missing=refused.members.get("missing") if refused else None,
-        made_post=found.post.number if found.post else None, grant=permitted.grant if permitted else None,
-        chain=permitted.chain if permitted else (), document=permitted.document if permitted else None,
-        rule=permitted.rule if permitted else None, documented_later=found.documented_later, known=found.known,
+        made_post=found.post.number if found.post else None, grant=permit.grant.number if permit else None,
+        chain=permit.grant.path if permit else (), document=permit.chain[0].document if permit else None,
+        rule=permit.rule if permit else None, documented_later=found.documented_later, known=found.known,
         policy=found.policy, **told,
     )  # fmt: skip
 

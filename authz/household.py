@@ -53,6 +53,18 @@ class HouseholdMoved(Fact):
         return (Amend("household", (self.household,), values),)
 
 
+class HouseholdMoveWithdrawn(Fact):
+    """The side that asked for the open move took its wish back; the household stays. `reason` is a commitment."""
+
+    household: str
+    division: str
+    to: str
+    reason: str
+
+    def changes(self, where: Where) -> tuple[Change, ...]:
+        return (Amend("household", (self.household,), {"moving_to": None, "move_asked_by": None}),)
+
+
 @dataclass(frozen=True, slots=True)
 class Household:
     token: str
@@ -144,6 +156,23 @@ def consents(known: Household, left: bool, to: bool) -> tuple[str, ...]:
     if known.moving_to is None or left:
         return (known.moving_to or known.division,)
     return (known.division,) if to else (known.division, known.moving_to)
+
+
+def asking_side(known: Household, left: bool, to: bool) -> str:
+    """In whose name an open move was asked for; `left` and `to` as in `consents`. Whose hand nobody can place any more
+    asked for the side that holds the household."""
+    if known.moving_to is None:
+        return known.division
+    return known.moving_to if to and not left else known.division
+
+
+def withdraw_move(known: Household, reason: str) -> HouseholdMoveWithdrawn:
+    """The open move is taken back; whose it was to take back has been asked before."""
+    if known.moving_to is None:
+        raise WrongState("该户没有待接收的迁移，无需撤回")
+    return HouseholdMoveWithdrawn(
+        household=known.token, division=known.division, to=known.moving_to, reason=reason
+    )  # fmt: skip
 
 
 def accept_move(known: Household, asker: str | None, hands: Collection[str]) -> HouseholdMoved:

@@ -47,7 +47,8 @@ class Lineage:
     """The names a code has had, edition by edition: an abolished code is told apart from a wrong one (G11, G14).
 
     `names` holds (edition, name) pairs in order; an edition without the code is absent. `lay` holds the parent a code
-    once had where the code itself does not say it. `seat` and `heirs` are told of abolished codes only.
+    once had where the code itself does not say it. `seat` and `heirs` are told of abolished codes only, and so is `sole`:
+    the one standing place that took an abolished one over as a whole, if there is one.
     """
 
     editions: tuple[str, ...]
@@ -55,8 +56,11 @@ class Lineage:
     edges: tuple[Edge, ...] = ()
     since: Mapping[str, str] = field(default_factory=dict)
     lay: Mapping[str, str] = field(default_factory=dict)
+    moves: tuple[Edge, ...] = ()
+    """Codes that went under another parent: edition, code, and the parent they left."""
     seat: Mapping[str, str] = field(default_factory=dict)
     heirs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    sole: Mapping[str, str] = field(default_factory=dict)
 
     def known_once(self, code: str) -> bool:
         """Whether any loaded edition had the code."""
@@ -79,11 +83,13 @@ class Lineage:
             at = self._outer(at)
         return tuple(found)
 
+    def lay_in(self, code: str, edition: str, divisions: Divisions) -> str | None:
+        """What the code lay in directly in a past edition, as far as is known."""
+        left = next((each.new for each in self.moves if each.old == code and each.edition > edition), None)
+        return left or (divisions.get(code).parent if divisions.known(code) else self._outer(code))
+
     def _outer(self, code: str) -> str | None:
-        if code in self.lay:
-            return self.lay[code]
-        shorter = [code[:width] for width in LEVELS if width < len(code)]
-        return next((each for each in reversed(shorter) if len(each) < len("640324") or each in self.names), None)
+        return self.lay[code] if code in self.lay else _written_in(code, self.names)
 
     def descent(self, code: str, since: str = "") -> frozenset[str]:
         """The code, all that lay in it, and what any of these became after the edition `since`."""
@@ -106,7 +112,25 @@ def parse_bundle(edition: str, files: Mapping[str, bytes]) -> tuple[Divisions, L
     seats = {code: _standing(found.above(code), plain) for code in gone}
     found = replace(found, since=MappingProxyType(since), seat=MappingProxyType(seats))
     heirs = {code: frozenset(each for each in found.descent(code) if plain.known(each)) for code in gone}
-    return divisions, replace(found, heirs=MappingProxyType(heirs))
+    return divisions, replace(found, heirs=MappingProxyType(heirs), sole=MappingProxyType(_sole(found, plain, gone)))
+
+
+def _sole(found: Lineage, divisions: Divisions, gone: Iterable[str]) -> dict[str, str]:
+    """For each abolished code, the standing one at the end of single successors."""
+    after: dict[str, set[str]] = {}
+    for each in found.edges:
+        after.setdefault(each.old, set()).add(each.new)
+    sole: dict[str, str] = {}
+    for code in gone:
+        at, seen = code, {code}
+        while not divisions.known(at) and len(after.get(at, ())) == 1:
+            (at,) = after[at]
+            if at in seen:
+                break
+            seen.add(at)
+        if divisions.known(at):
+            sole[code] = at
+    return sole
 
 
 def parse_lineage(history: bytes, changed: bytes) -> Lineage:
@@ -124,7 +148,18 @@ def parse_lineage(history: bytes, changed: bytes) -> Lineage:
     rows = tuple(changes(changed))
     edges = tuple(Edge(each.edition, each.old, each.new) for each in rows if each.kind in RECODED)
     lay = {each.old: each.new for each in rows if each.kind == LAY_IN}
-    return Lineage(editions, MappingProxyType(names), edges, lay=MappingProxyType(lay))
+    told = {(each.edition, each.old): each.new for each in rows if each.kind == LAY_IN}
+    moves = tuple(
+        Edge(each.edition, each.old, told.get((each.edition, each.old)) or _written_in(each.old, names) or "")
+        for each in sorted(rows, key=lambda each: each.edition) if each.kind == MOVED
+    )  # fmt: skip
+    return Lineage(editions, MappingProxyType(names), edges, lay=MappingProxyType(lay), moves=moves)
+
+
+def _written_in(code: str, names: Mapping[str, object]) -> str | None:
+    """What a code says that it lies in."""
+    shorter = [code[:width] for width in LEVELS if width < len(code)]
+    return next((each for each in reversed(shorter) if len(each) < len("640324") or each in names), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from authz import erasure
+from authz import clash, erasure
 from authz.difference import Right, rights
 from authz.office import OFFICERS
 from authz.policy import MOST_DEPTH, Duty, PolicySet
@@ -26,7 +26,8 @@ NUMBERS: Final = {
 } | {name: (least, _CENTURY) for name, least in erasure.LEAST.items()}  # fmt: skip
 """The numbers without which the running program could not go on, each with the least and the most it can work with."""
 CHOICES: Final = {
-    "access_requests": (0, 1), "handling_days": (0, _CENTURY), "lapse_notice_days": (0, _CENTURY), "request_expiry_days": (0, _CENTURY),
+    "access_requests": (0, 1), "edition_ahead_days": (0, 10 * _YEAR), "handling_days": (0, _CENTURY), "lapse_notice_days": (0, _CENTURY), "request_expiry_days": (0, _CENTURY),
+    "longest_term_days": (0, _CENTURY), "renewal_grace_days": (0, _CENTURY),
     "skip_level_copy": (0, 1), "staffing_consequence": (0, 1),
 }  # fmt: skip
 """Numbers that may be left out; where one stands, it keeps these limits."""
@@ -216,6 +217,8 @@ def _way_back(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
 
 def _duties(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
     """What the service itself relies on being kept apart."""
+    for duty in policy.duties.values():
+        yield from _heeded(duty)
     for code in PAIRS:
         if code not in policy.duties or policy.duties[code].kind != "pair":
             yield Remark("duties.csv", f"缺少 {code}，其类别应为 pair", f"{code} of kind pair is missing", "S26")
@@ -240,6 +243,25 @@ def _duties(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
             yield Remark(
                 "duties.csv", f"{left} 与 {right} 须由不同的人办理", f"{left} and {right} must be apart", clause
             )
+
+
+def _heeded(duty: Duty) -> Iterator[Remark]:
+    """What a row about the hands of an edit asks for and the log is not asked about: such a row would do nothing, or
+    refuse for ever. Everyday edits and reading take no look at who collected before, nor at approvals."""
+    everyday = {*clash.COLLECTING, *clash.READING}
+    if duty.kind in ("request", "policy", "pair") and duty.strength != "block":
+        zh = f"duties.csv 的 {duty.code}：{duty.kind} 类的强度只能是 block，其他强度不起作用"
+        yield Remark("duties.csv", zh, f"{duty.code} of kind {duty.kind} does nothing unless it blocks", "local")
+    sides, where = (duty.left, duty.right), f"duties.csv 的 {duty.code}："
+    if duty.kind == "record" and any(side & {*clash.READING} for side in sides):
+        zh = f"{where}查询和导出不与其他操作比较，record 类只能写会留下经手人的操作"
+        yield Remark("duties.csv", zh, f"{duty.code} compares reading, of which no hands are kept", "local")
+    if duty.kind == "record" and all(side & {*clash.COLLECTING} for side in sides):
+        zh = f"{where}采集、更新之间不作比较，两侧不能都写采集或更新"
+        yield Remark("duties.csv", zh, f"{duty.code} compares collecting with collecting", "local")
+    if duty.kind in ("record", "household") and duty.strength == "extra" and any(side & everyday for side in sides):
+        zh = f"{where}采集、更新、查询和导出不办理事先批准，强度不能是 extra"
+        yield Remark("duties.csv", zh, f"{duty.code} asks an approval of everyday work, which takes none", "local")
 
 
 def _parts(duty: Duty, kind: str, left: str, right: str) -> bool:

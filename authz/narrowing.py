@@ -3,6 +3,7 @@
 It is one file, `roles.csv`, of `p` rows with the effect `deny` and nothing else. It may name operations on cells and
 the handing on of grants, for roles that a grant can be given to: whoever oversees the county, decides its requests or
 cuts its grants is out of its reach. It holds inside its division, below the regional rules, never instead of them.
+A file without a row forbids nothing: with it a county goes back to the region's rules as they are.
 """
 
 from __future__ import annotations
@@ -53,6 +54,4 @@ def parse(division: str, files: Mapping[str, bytes], policy: PolicySet) -> Narro
             if not words.possible(act, each) or (each not in words.cells and (act, each) != _HANDED_ON):
                 table.bad(FILE, number, "只能限制数据操作和转授", "only operations on cells, and grant.delegate")
         forbids |= {(one, act, each): f"{division}/{FILE}:{number}" for one in roles for each in objects}
-    if not forbids:
-        table.bad(FILE, 1, "没有任何限制", "nothing is forbidden")
     return Narrowing(division, bundle.digest(files), MappingProxyType(forbids))

@@ -1,7 +1,8 @@
 """A holiday notice: the days off and make-up workdays that one authority declares for one span (放假安排).
 
-Loading one extends its layer of the calendar, or replaces what the layer said about that span. Every deadline that was
-provisional for want of it is counted again, and the old and the new day go on record together (S15).
+Loading one extends its layer of the calendar, or replaces what the layer said about that span. What was loaded by
+mistake is taken back: the layer says nothing about that span any more. Every deadline that either of them moves, or
+makes provisional or final, is counted again, and the old and the new day go on record together (S15).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MOST_SPAN: Final = 430
 """Days: a notice speaks for one year; more is a mistake of the date, and its deadlines would not fit one entry."""
 MOST_MOVED: Final = 1_500
 _ONE: Final = timedelta(days=1)
+_INDEX: Final = ("layer", "file", "first", "last")
+_DAYS: Final = ("date", "name", "kind", "source")
 
 
 class CalendarExtended(Fact):
@@ -47,6 +50,27 @@ class CalendarExtended(Fact):
         return (Put("charter", ("calendar",), {"value": self.sha256}),)
 
 
+class CalendarWithdrawn(Fact):
+    """From this entry on the layer says nothing about the days from first to last; with all of its days it is gone.
+
+    The members are those of `CalendarExtended`: `count` days were declared there, `off` of them off. `reason` is a
+    commitment.
+    """
+
+    sha256: str
+    base: str
+    layer: str
+    first: str
+    last: str
+    count: int
+    off: int
+    reason: str
+    moved: tuple[str, ...]
+
+    def changes(self, where: Where) -> tuple[Change, ...]:
+        return (Put("charter", ("calendar",), {"value": self.sha256}),)
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """One declared day."""
@@ -57,12 +81,18 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """What one notice declares for a layer (`nation` or a division that keeps days of its own) from first to last day."""
+class Span:
+    """The days from first to last of a layer (`nation` or a division that keeps days of its own)."""
 
     layer: str
     first: date
     last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Span):
+    """What one notice declares for a span."""
+
     days: tuple[Named, ...]
     source: str
 
@@ -79,9 +109,43 @@ def extended(files: Mapping[str, bytes], notice: Notice, divisions: Divisions) -
     name = f"layer_{notice.layer}.csv" if layer is None else _file_of(files[INDEX], notice.layer)
     kept = [row for row in _rows(files, name) if not notice.first <= date.fromisoformat(row[0]) <= notice.last]
     given = [(each.date.isoformat(), each.name, "off" if each.off else "work", notice.source) for each in notice.days]
-    made = dict(files) | {name: _csv(("date", "name", "kind", "source"), sorted([*kept, *given]))}
-    made[INDEX] = _csv(("layer", "file", "first", "last"), _index(files[INDEX], notice, name, layer))
+    made = dict(files) | {name: _csv(_DAYS, sorted([*kept, *given]))}
+    made[INDEX] = _csv(_INDEX, _index(files[INDEX], notice, name, layer))
     return made
+
+
+def shortened(files: Mapping[str, bytes], span: Span) -> dict[str, bytes]:
+    """The calendar files without what the layer says about this span: its first days, its last ones, or all of them."""
+    layer = calendar.parse_bundle(files).layers.get(span.layer)
+    if layer is None or not layer.first <= span.first <= span.last <= layer.last:
+        raise refusal.BadNotice("该层级没有载入过这一段的安排，请核对层级和起止日期")
+    ends, begins = span.last == layer.last, span.first == layer.first
+    if not (begins or ends):
+        raise refusal.BadNotice("只能从最早或最晚的一天起撤回；中间的一段请重新报送正确的安排，以后报的为准")
+    if begins and span.layer == NATION:
+        raise refusal.BadNotice("全国的安排只能从最晚的一天往前撤回，且不能全部撤回")
+    name = _file_of(files[INDEX], span.layer)
+    index = [line.fields for line in table.rows(INDEX, files[INDEX], _INDEX)]
+    if begins and ends:
+        rest = [row for row in index if row[0] != span.layer]
+        left = {each: data for each, data in files.items() if each == INDEX or each in {row[1] for row in rest}}
+        return left | {INDEX: _csv(_INDEX, rest)}
+    kept = [row for row in _rows(files, name) if not span.first <= date.fromisoformat(row[0]) <= span.last]
+    first, last = (layer.first, span.first - _ONE) if ends else (span.last + _ONE, layer.last)
+    now = (span.layer, name, first.isoformat(), last.isoformat())
+    made = {name: _csv(_DAYS, kept), INDEX: _csv(_INDEX, [now if row[0] == span.layer else row for row in index])}
+    return dict(files) | made
+
+
+def withdrawn(files: Mapping[str, bytes], base: str, digest: str, span: Span, clocks: Iterable[int], reason: str,
+              path: tuple[str, ...], before: Calendar) -> CalendarWithdrawn:  # fmt: skip
+    """The fact: what was taken back, and every deadline of these clocks that this moved or made provisional again."""
+    after = calendar.parse_bundle(files)
+    said = [off for day, off in before.layers[span.layer].workdays.items() if span.first <= day <= span.last]
+    return CalendarWithdrawn(
+        sha256=digest, base=base, layer=span.layer, first=span.first.isoformat(), last=span.last.isoformat(),
+        count=len(said), off=said.count(False), reason=reason, moved=_moves(before, after, span, clocks, path),
+    )  # fmt: skip
 
 
 def loaded(files: Mapping[str, bytes], base: str, digest: str, notice: Notice, clocks: Iterable[int], source: str,
@@ -91,19 +155,24 @@ def loaded(files: Mapping[str, bytes], base: str, digest: str, notice: Notice, c
     return CalendarExtended(
         sha256=digest, base=base, layer=notice.layer, first=notice.first.isoformat(), last=notice.last.isoformat(),
         count=len(notice.days), off=sum(each.off for each in notice.days), source=source,
-        moved=tuple(" ".join(map(str, row)) for row in moved(before, after, notice, sorted(clocks), path)[:MOST_MOVED]),
+        moved=_moves(before, after, notice, clocks, path),
     )  # fmt: skip
 
 
-def moved(before: Calendar, after: Calendar, notice: Notice, clocks: Iterable[int], path: tuple[str, ...]
+def _moves(before: Calendar, after: Calendar, span: Span, clocks: Iterable[int], path: tuple[str, ...]
+           ) -> tuple[str, ...]:  # fmt: skip
+    return tuple(" ".join(map(str, row)) for row in moved(before, after, span, sorted(clocks), path)[:MOST_MOVED])
+
+
+def moved(before: Calendar, after: Calendar, span: Span, clocks: Iterable[int], path: tuple[str, ...]
           ) -> tuple[tuple[str, int, str, str], ...]:  # fmt: skip
-    """The deadlines counted anew: every first day from which a clock reaches into the span of the notice."""
+    """The deadlines counted anew: every first day from which a clock reaches into the span."""
     found = []
     for days in clocks:
-        start = notice.first - timedelta(days=2 * days + 30)
-        while start <= notice.last:
+        start = span.first - timedelta(days=2 * days + 30)
+        while start <= span.last:
             old, new = before.deadline(start, days, path), after.deadline(start, days, path)
-            if old.date != new.date or (old.provisional and not new.provisional):
+            if old.date != new.date or old.provisional != new.provisional:
                 found.append((start.isoformat(), days, old.date.isoformat(), new.date.isoformat()))
             start += _ONE
     return tuple(found)
@@ -128,18 +197,18 @@ def _check(notice: Notice, divisions: Divisions) -> None:
 
 
 def _file_of(index: bytes, layer: str) -> str:
-    found = table.rows(INDEX, index, ("layer", "file", "first", "last"))
+    found = table.rows(INDEX, index, _INDEX)
     return next(line.fields[1] for line in found if line.fields[0] == layer)
 
 
 def _rows(files: Mapping[str, bytes], name: str) -> list[tuple[str, ...]]:
     if name not in files:
         return []
-    return [line.fields for line in table.rows(name, files[name], ("date", "name", "kind", "source"))]
+    return [line.fields for line in table.rows(name, files[name], _DAYS)]
 
 
 def _index(index: bytes, notice: Notice, file: str, layer: Layer | None) -> list[tuple[str, ...]]:
-    rows = [line.fields for line in table.rows(INDEX, index, ("layer", "file", "first", "last"))]
+    rows = [line.fields for line in table.rows(INDEX, index, _INDEX)]
     if layer is None:
         return [*rows, (notice.layer, file, notice.first.isoformat(), notice.last.isoformat())]
     first, last = min(layer.first, notice.first).isoformat(), max(layer.last, notice.last).isoformat()
@@ -152,4 +221,7 @@ def _csv(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> bytes:
     return out.getvalue().encode()
 
 
-__all__ = ["CalendarExtended", "CalendarLoaded", "Named", "Notice", "extended", "loaded", "moved"]
+__all__ = [
+    "CalendarExtended", "CalendarLoaded", "CalendarWithdrawn", "Named", "Notice", "Span", "extended", "loaded", "moved",
+    "shortened", "withdrawn",
+]  # fmt: skip

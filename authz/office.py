@@ -21,6 +21,6 @@ def must_be_known(natural: str, role: str) -> None:
     """Refuse an account without an identity number where the role needs one."""
     if role in IDENTIFIED and not duty.known(natural):
         raise refusal.UnfitHolder(
-            "此角色须由登记了身份证件号码的人员担任：请先以身份证件号码登记该人员（POST /v1/people），再任岗",
+            "此角色须由登记了身份证件号码的人员担任：请先登记其身份证件号码（POST /v1/people/{id}/identity），再任岗",
             missing="identity",
         )

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from authz import access, reply
-from authz.access import Question
+from authz import access, answer, reply
 from authz.asking import Verdict
 from authz.decision import Scene
 from authz.fact import Amend, Change, Fact, Put, Where, instant, moment
 from authz.policy import PolicySet
+from authz.question import Question
 from authz.refusal import Conflict, Misshapen
 
 FLAG: Final = "access_requests"
@@ -139,26 +139,28 @@ def on(policy: PolicySet) -> bool:
 
 
 def requestable(scene: Scene, question: Question, verdict: Verdict) -> bool:
-    """Whether this denial can be asked for: by the person himself, about now, about data of a county."""
+    """Whether this denial can be asked for: by the person himself, about now, about data of a county. Where a duty stands
+    in the way, no grant lifts it: it takes another person."""
+    if verdict.refused is None or "duty" in verdict.refused.members:
+        return False
     mine = scene.person is not None and question.person == scene.person.id
-    refused = verdict.refused.code if verdict.refused is not None else None
     place = access.place(scene, question)
     kind, words = question.resource.kind, scene.law.policy.catalogue
     on_cell = kind in words.cells and words.possible(question.action, kind)
     county = scene.law.divisions.county(place) if place is not None else None
-    return mine and not question.past and on_cell and refused in REQUESTABLE and county is not None
+    return mine and not question.past and on_cell and verdict.refused.code in REQUESTABLE and county is not None
 
 
 def proposed(
     scene: Scene, question: Question, digest: str, denied: int, until: datetime | None, emergency: bool
 ) -> AccessProposed:
     """The fact that it is asked for; refused if it is another question, or no longer one that is denied so."""
-    if access.digest(scene, question) != digest:
+    if answer.digest(scene, question) != digest:
         raise InvalidDenialBinding()
     verdict = access.judge(scene, question, scene.at)
     if verdict.refused is None or not requestable(scene, question, verdict):
         raise NotRequestable()
-    about = access.concerns(scene, question)
+    about = answer.concerns(scene, question)
     if until is not None and until <= scene.at:
         raise NotRequestable("申请的截止时间应晚于现在")
     return AccessProposed(

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from authz import amendment, hindsight
 from authz import edit as edits
-from authz import hindsight
 from authz.decision import Law, Refused, Scene
 from authz.edit import Edit, EditPermitted
 from authz.fact import Fact
@@ -46,6 +46,11 @@ class ReplayAsked(Fact):
     until: str
     begin: int
     end: int
+
+    @property
+    def named(self) -> str:
+        """The part of the charter that the files would be."""
+        return amendment.named(self.part, self.narrows or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,14 +183,14 @@ def _changes(
         if not new.known(row.code):
             if row.code not in left:
                 yield named("removed", row.code, "")
-            yield from _lay_in(edition, row, old)
+            yield from _lay_in(edition, row, old, past)
             continue
         now = new.get(row.code)
         if now.name != row.name:
             yield named("renamed_same_code", row.code, row.code)
         if now.parent != row.parent:
             yield named(MOVED, row.code, row.code)
-            yield from _lay_in(edition, row, old)
+            yield from _lay_in(edition, row, old, past)
     for row in new:
         if not old.known(row.code) and row.code not in fed:
             yield named("added", "", row.code)
@@ -201,10 +201,10 @@ def _changes(
             yield named("returned", "", each.new)
 
 
-def _lay_in(edition: str, row: Division, old: Divisions) -> Iterator[Change]:
-    """Where the division lay, if its code does not say so."""
+def _lay_in(edition: str, row: Division, old: Divisions, past: Lineage) -> Iterator[Change]:
+    """Where the division lay, if its code does not say so, or an earlier edition said otherwise."""
     shorter = [row.code[:width] for width in LEVELS if width < len(row.code) and old.known(row.code[:width])]
-    if row.parent is not None and (not shorter or shorter[-1] != row.parent):
+    if row.parent is not None and (not shorter or shorter[-1] != row.parent or row.code in past.lay):
         yield Change(edition, LAY_IN, row.code, row.name, row.parent, old.get(row.parent).name)
 
 

@@ -11,29 +11,18 @@ An act names what it needs as `Reads`; `fetch` answers the union of many acts wi
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    DateTime,
-    Integer,
-    MetaData,
-    RowMapping,
-    Table,
-    Text,
-    TextClause,
-    func,
-    select,
-    text,
-)  # fmt: skip
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+import psycopg
+from psycopg.rows import dict_row, namedtuple_row, tuple_row
+from sqlalchemy import Connection, Table, TextClause, select, text
+from sqlalchemy.exc import DBAPIError
 
 from authz import grant as grants
 from authz import post as posts
@@ -42,73 +31,15 @@ from authz.fact import Amend, Change, Once, Put
 from authz.household import Household
 from authz.post import Person, Unit
 from authz.rows import Reads, Rows, union
+from authz.tables import VERSIONED, charter
 
-__all__ = ["Reads", "Rows", "apply", "charters", "fetch", "metadata", "union"]
+__all__ = ["Reads", "Rows", "apply", "charters", "fetch", "union"]
 
+Row = dict[str, Any]
 MEMORY = timedelta(days=400)
 """How long an ended grant still explains a refusal (local); it bounds what one decision reads."""
 
 FOR_EVER = 2**62
-metadata = MetaData()
-INSTANT = DateTime(timezone=True)
-
-
-def _table(name: str, key: tuple[Column[Any], ...], *columns: Column[Any]) -> Table:
-    interval = (Column("since", BigInteger, primary_key=True, autoincrement=False), Column("ended", BigInteger))
-    return Table(name, metadata, *key, *columns, *interval)
-
-
-def _key(name: str, kind: Any = Text) -> Column[Any]:
-    return Column(name, kind, primary_key=True, autoincrement=False)
-
-
-person = _table("person", (_key("id"),), Column("natural", Text), Column("epoch", BigInteger))
-unit = _table(
-    "unit", (_key("id"),), Column("kind", Text), Column("division", Text), Column("name", Text), Column("earlier_name", Text)
-)  # fmt: skip
-post = _table(
-    "post", (_key("number", BigInteger),), Column("person", Text), Column("unit", Text), Column("division", Text),
-    Column("role", Text), Column("title", Text), Column("valid_from", INSTANT), Column("valid_until", INSTANT),
-    Column("deputy_for", BigInteger), Column("rests_on", BigInteger), Column("acts", ARRAY(Text)),
-    Column("operations", ARRAY(Text)),
-)  # fmt: skip
-pair = _table(
-    "pair", (_key("unit"),), Column("division", Text), Column("primary_post", BigInteger), Column("deputy_post", BigInteger),
-)  # fmt: skip
-household = _table(
-    "household", (_key("token"),), Column("division", Text), Column("population", Text), Column("moving_to", Text),
-    Column("move_asked_by", Text),
-)  # fmt: skip
-granted = _table(
-    "grants", (_key("number", BigInteger),), Column("origin", Text), Column("division", Text),
-    Column("cells", ARRAY(Text)), Column("operations", ARRAY(Text)), Column("data_year", Integer),
-    Column("valid_from", INSTANT), Column("valid_until", INSTANT), Column("max_records", Integer),
-    Column("households", ARRAY(Text)), Column("holder_unit", Text), Column("holder_person", Text), Column("role", Text),
-    Column("request", BigInteger), Column("line", Integer), Column("window", BigInteger), Column("parent", BigInteger),
-    Column("path", ARRAY(BigInteger)), Column("document", Text), Column("document_sha256", Text),
-    Column("edition", Text), Column("division_name", Text), Column("issuer_unit", Text), Column("issued_by", Text),
-    Column("issued_at", INSTANT), Column("revoked_at", INSTANT), Column("suspensions", JSONB),
-)  # fmt: skip
-request, erasure, officer, amendment, proposal, edition = (
-    _table(name, (_key("number", BigInteger),), Column("state", Text), Column("division", Text), Column("body", JSONB))
-    for name in ("request", "erasure", "officer", "amendment", "proposal", "edition")
-)
-opening = _table("opening", (_key("number", BigInteger),), Column("division", Text), Column("body", JSONB))
-document = _table("document", (_key("number"),), Column("issuer", Text), Column("thing", BigInteger))
-tie = _table(
-    "tie", (_key("number", BigInteger),), Column("person", Text), Column("household", Text), Column("tie", Text),
-    Column("declared_by", Text), Column("withdrawn_by", Text),
-)  # fmt: skip
-approval = _table(
-    "approval", (_key("number", BigInteger),), Column("person", Text), Column("household", Text), Column("cell", Text),
-    Column("operation", Text), Column("data_year", Integer), Column("quarter", Integer), Column("until", INSTANT),
-    Column("approved_by", Text), Column("used", BigInteger),
-)  # fmt: skip
-charter = _table("charter", (_key("name"),), Column("value", Text))
-imported = _table("imported", (_key("name"),), Column("division", Text))
-usage = Table("usage", metadata, _key("grant", BigInteger), _key("household"), _key("since", BigInteger))
-
-VERSIONED = {each.name: each for each in metadata.tables.values() if "ended" in each.c}
 
 
 def fetch(connection: Connection, reads: Reads, at: datetime, known: int | None = None) -> Rows:
@@ -141,7 +72,7 @@ def fetch(connection: Connection, reads: Reads, at: datetime, known: int | None 
     rows.imports.update((row["name"], row["since"]) for row in ask("imported", ("name", sorted(reads.imports))))
     for row in ask("document", ("number", sorted(reads.documents))):
         rows.documents[row["number"]] = dict(row)
-    traces.follow(lambda statement, binds: connection.execute(text(statement), binds), reads, rows, known)
+    traces.follow(partial(_traced, connection), reads, rows, known)
     return rows
 
 
@@ -152,34 +83,59 @@ class _Asking:
     connection: Connection
     known: int | None
 
-    def __call__(self, table: str, *keys: tuple[str, Sequence[Any]], floor: datetime | None = None) -> list[RowMapping]:
+    def __call__(self, table: str, *keys: tuple[str, Sequence[Any]], floor: datetime | None = None) -> list[Row]:
         given = [(column, values) for column, values in keys if values]
         if not given:
             return []
-        statement = _statement(table, tuple(column for column, _ in given), self.known is not None, floor is not None)
+        statement = _statement(table, tuple(column for column, _ in given), self.known is not None)
         binds: dict[str, Any] = {f"k{place}": values for place, (_, values) in enumerate(given)}
-        binds |= {} if self.known is None else {"known": self.known}
-        found = self.connection.execute(statement, binds | ({} if floor is None else {"floor": floor})).mappings().all()
+        found = _asked(self.connection, statement, binds | {"known": self.known, "floor": floor})
         key = _names(VERSIONED[table])[0]
-        return list({row[key]: row for row in found}.values())
+        return found if len(given) == 1 else list({row[key]: row for row in found}.values())
 
 
-_COMPARED = {
-    "path": '"path" && CAST(:k{1} AS bigint[])',
-    "twins": '"natural" IN (SELECT "natural" FROM person WHERE id = ANY(:k{1}) AND {2})',  # all their accounts
-}
+def _asked(connection: Connection, statement: str, binds: Mapping[str, Any], row: Any = dict_row) -> list[Any]:
+    """The rows of a statement, straight from the driver: every act waits for several of these under the log's lock."""
+    cursor = connection.connection.driver_connection.cursor(row_factory=row)  # type: ignore[union-attr]
+    try:
+        found: list[Any] = cursor.execute(statement, binds).fetchall()
+    except psycopg.Error as error:
+        raise DBAPIError(None, None, error) from error
+    return found
+
+
+def _traced(connection: Connection, statement: str, binds: Mapping[str, Any]) -> list[Any]:
+    return _asked(connection, _driven(statement), binds, namedtuple_row)
 
 
 @cache
-def _statement(table: str, columns: tuple[str, ...], past: bool, floor: bool) -> TextClause:
-    """Names come from this file alone. One arm per column, because an OR over several indexes is planned as a scan."""
-    record = "since < :known AND (ended IS NULL OR ended >= :known)" if past else "ended IS NULL"
-    record += " AND valid_until > :floor" if floor else ""
+def _driven(statement: str) -> str:
+    """A statement with `:name` for its binds, as the driver reads it."""
+    return re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", statement.replace("%", "%%"))
+
+
+_COMPARED = {
+    "holder_unit": "holder_unit = ANY(%(k{1})s) AND valid_until > %(floor)s",
+    "path": '"path" && CAST(%(k{1})s AS bigint[])',
+    "twins": '"natural" IN (SELECT "natural" FROM person WHERE id = ANY(%(k{1})s) AND {2})',  # all their accounts
+}
+_ABOVE = (
+    "SELECT * FROM named UNION ALL SELECT * FROM grants WHERE number = ANY(ARRAY(SELECT unnest(path) FROM named))"
+    " AND number <> ALL(ARRAY(SELECT number FROM named))"
+)
+
+
+@cache
+def _statement(table: str, columns: tuple[str, ...], past: bool) -> str:
+    """Names come from this file alone. One arm per column, because an OR over several indexes is planned as a scan.
+    With grants come those above them."""
+    record = "since < %(known)s AND (ended IS NULL OR ended >= %(known)s)" if past else "ended IS NULL"
     arms = []
     for place, column in enumerate(columns):
-        compared = _COMPARED.get(column, '"{0}" = ANY(:k{1})').format(column, place, record)
+        compared = _COMPARED.get(column, '"{0}" = ANY(%(k{1})s)').format(column, place, record)
         arms.append(f"SELECT * FROM {table} WHERE {compared} AND {record}")  # noqa: S608
-    return text(" UNION ALL ".join(arms))
+    named = " UNION ALL ".join(arms)
+    return f"WITH named AS ({named}) {_ABOVE} AND {record}" if table == "grants" else named
 
 
 def _fetch_posts(ask: _Asking, reads: Reads, rows: Rows) -> None:
@@ -213,9 +169,8 @@ def _fetch_people(ask: _Asking, rows: Rows, *keys: tuple[str, Sequence[str]]) ->
 def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
     """Held grants and those asked for by number, with all below these; then the ancestors that are still missing."""
     units = sorted({each.unit for name in reads.persons for each in rows.posts.get(name, ())})
-    kept = [*ask("grants", ("holder_unit", units), floor=at - MEMORY), *ask("grants", ("path", sorted(reads.grants)))]
-    missing = {number for row in kept for number in row["path"]} - {row["number"] for row in kept}
-    found = {row["number"]: row for row in (*kept, *ask("grants", ("number", sorted(missing))))}
+    kept = ask("grants", ("holder_unit", units), ("path", sorted(reads.grants)), floor=at - MEMORY)
+    found = {row["number"]: row for row in kept}
     for _, row in sorted(found.items()):  # by number, so that the same question finds the same grant first
         made = grants.read(cast(Mapping[str, Any], row))
         rows.grants[made.number] = made
@@ -223,11 +178,17 @@ def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
         rows.versions["grants", made.number] = row["since"]
     capped = [each.number for each in rows.grants.values() if each.scope.max_records is not None]
     if capped:
-        used = usage.c.grant.in_(capped) & (usage.c.since < (FOR_EVER if ask.known is None else ask.known))
-        counts = select(usage.c.grant, func.count()).where(used).group_by(usage.c.grant)
-        rows.used.update((row[0], row[1]) for row in ask.connection.execute(counts))
-        mine = select(usage.c.grant, usage.c.household).where(used, usage.c.household.in_(sorted(reads.households)))
-        rows.seen.update((number, token) for number, token in ask.connection.execute(mine))
+        until = FOR_EVER if ask.known is None else ask.known
+        binds = {"capped": capped, "homes": sorted(reads.households), "known": until}
+        for number, count, mine in _asked(ask.connection, _USED, binds, tuple_row):
+            rows.used[number] = count
+            rows.seen.update((number, token) for token in mine or ())
+
+
+_USED = (
+    'SELECT "grant", count(*), array_agg(household) FILTER (WHERE household = ANY(%(homes)s)) FROM usage'
+    ' WHERE "grant" = ANY(%(capped)s) AND since < %(known)s GROUP BY "grant"'
+)
 
 
 def charters(connection: Connection, known: int | None = None) -> dict[str, str]:
@@ -241,10 +202,10 @@ def apply(connection: Connection, changes: Iterable[tuple[int, Change]]) -> None
     """Fold changes into the register; each is paired with the number of its entry. Only changes of one row depend on
     their order, so those of a table are written together until a row comes up again."""
     groups: defaultdict[str, dict[tuple[Any, ...], tuple[int, Put]]] = defaultdict(dict)
-    used: list[dict[str, Any]] = []
+    used: list[tuple[Any, ...]] = []
     for number, change in changes:
         if isinstance(change, Once):
-            used.append({"g": change.key[0], "h": change.key[1], "n": number})
+            used.append((*change.key, number))
             continue
         if change.key in groups[change.table]:
             _flush(connection, groups.pop(change.table).values())
@@ -253,7 +214,15 @@ def apply(connection: Connection, changes: Iterable[tuple[int, Change]]) -> None
     for group in groups.values():
         _flush(connection, group.values())
     if used:
-        connection.execute(text('INSERT INTO usage ("grant", household, since) VALUES (:g, :h, :n) ON CONFLICT DO NOTHING'), used)  # fmt: skip
+        connection.execute(
+            _USE, dict(zip(("grants", "homes", "numbers"), map(list, zip(*used, strict=True)), strict=True))
+        )
+
+
+_USE = text(
+    'INSERT INTO usage ("grant", household, since) SELECT * FROM unnest(CAST(:grants AS bigint[]), CAST(:homes AS text[]),'
+    " CAST(:numbers AS bigint[])) ON CONFLICT DO NOTHING"
+)
 
 
 def _names(table: Table) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from authz import document, filing, refusal, scope, step
+from authz import citation, document, filing, refusal, renewal, scope, step, succession, term
 from authz.decision import Scene
 from authz.document import Kind
 from authz.fact import Fact, instant
@@ -57,10 +57,19 @@ def received(row: dict[str, Any], register_no: str, received_on: date, scene: Sc
     if received_on < date.fromisoformat(row["body"]["document"]["dated"]):
         raise refusal.DatedBefore("收文日期不得早于来文的成文日期，请核对")
     document.must_not_be_ahead(received_on, scene.at, "/received_on")
+    _must_be_new(register_no, received_on, row["body"]["document"]["addressee"], scene)
     return RequestReceived(
         subject=row["number"], division=row["division"], register_no=register_no, received_on=received_on.isoformat(),
         hands=step.hand("request.receive", row, scene),
     )  # fmt: skip
+
+
+def _must_be_new(register_no: str, received_on: date, unit: str, scene: Scene) -> None:
+    """Refuse a number that the register of incoming mail of this unit gave to another letter of that year."""
+    year = str(received_on.year)
+    letters = scene.rows.mail.get(citation.folded(register_no), ())
+    if any((each.unit, each.year) == (unit, year) for each in letters):
+        raise refusal.AlreadyRegistered("该收文登记号本年度已用于另一份来文，请核对收文登记簿后重新填写")
 
 
 def returned(row: dict[str, Any], reasons: tuple[tuple[str, str], ...], scene: Scene) -> RequestReturned:
@@ -99,6 +108,7 @@ def decided(
     letter = row["body"]["document"]
     kind = _kind(reply, letter)
     document.must_fit_date(number, reply.dated, reply.note)
+    document.must_not_be_ahead(reply.dated, scene.at, "/document/dated")
     assert scene.post is not None
     filing.must_own(number, kind.name, scene.post.unit, scene)
     document.must_not_be_older(reply.dated, date.fromisoformat(letter["dated"]))
@@ -111,12 +121,22 @@ def decided(
         cites=letter["number"], issuer=scene.post.unit, lines=lines, opinion=opinion, attachments=scans,
         hands=step.hand("request.decide", row, scene),
     )  # fmt: skip
+    granted = _granted(row, lines, scene)
+    holder = row["body"]["unit"]
+    return (decision, *(_grant(decision, line["line"], given, holder, scene) for line, given in granted))
+
+
+def _granted(row: dict[str, Any], lines: tuple[Line, ...], scene: Scene) -> list[tuple[Line, Scope]]:
+    """What was asked and is given for each approved or narrowed line, no longer than any term and renewing what may be."""
     asked = {each["line"]: each for each in row["body"]["lines"]}
-    grants = (
-        _grant(decision, each["line"], scope.of(asked[each["line"]] | (each["scope"] or {})), scene)
+    found = [
+        (asked[each["line"]], scope.of(asked[each["line"]] | (each["scope"] or {})))
         for each in lines if each["outcome"] in GRANTED
-    )  # fmt: skip
-    return (decision, *grants)
+    ]  # fmt: skip
+    for _, given in found:
+        term.must_fit(scene.law.policy, given.valid_from, given.valid_until, "/lines")
+    renewal.must_stand(found, scene)
+    return found
 
 
 def scanned(row: dict[str, Any], scans: tuple[str, ...], scene: Scene) -> DecisionScanned:
@@ -165,18 +185,20 @@ def _answered(row: dict[str, Any], answers: tuple[Answer, ...], scene: Scene) ->
             wider += [{"line": each.line, **one.plain()} for one in misfits(held, narrow, scene.law.divisions)]
             granted = scope.plain(narrow)
         found.append({"line": each.line, "outcome": each.outcome, "scope": granted, "reason": each.reason})
+    given = [each.line for each in answers if each.outcome in GRANTED]
+    succession.must_stand(row["body"]["lines"], given, scene.law)
     if wider:
         raise refusal.WiderThanAsked(misfits=wider)
     return tuple(found)
 
 
-def _grant(decision: RequestDecided, line: int, granted: Scope, scene: Scene) -> GrantIssued:
+def _grant(decision: RequestDecided, line: int, granted: Scope, holder: str, scene: Scene) -> GrantIssued:
     divisions = scene.law.divisions
     return GrantIssued(
         origin="request", division=granted.division, cells=tuple(sorted(granted.cells)),
         operations=tuple(sorted(granted.operations)), data_year=granted.data_year,
         valid_from=instant(granted.valid_from), valid_until=instant(granted.valid_until),
-        max_records=granted.max_records, households=None, holder_unit=f"u-{decision.division}-lead", holder_person=None,
+        max_records=granted.max_records, households=None, holder_unit=holder, holder_person=None,
         role=COUNTY_ROLE, request=decision.subject, line=line, window=None, parent=None, path=(),
         document=decision.document, document_sha256=decision.attachments[0] if decision.attachments else None,
         edition=divisions.edition, division_name=divisions.get(granted.division).name, issuer_unit=decision.issuer,

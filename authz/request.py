@@ -31,7 +31,8 @@ ALLOWED: Final = {
 """In which states each step may be taken."""
 
 Line = dict[str, Any]
-"""line, division, cells, operations, data_year, from, until, max_records; instants in canonical spelling."""
+"""line, division, cells, operations, data_year, from, until, max_records; instants in canonical spelling; and, only where
+the line asks to prolong a grant, `renews`: its number (`authz/renewal.py`)."""
 Hands = tuple[tuple[str, ...], ...]
 
 

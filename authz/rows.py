@@ -5,12 +5,13 @@ Plain values without a database: rules and tests build them by hand, `authz/regi
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from authz.approval import Approval
+from authz.citation import Citing, Letter
 from authz.grant import Grant
 from authz.household import Household
 from authz.post import Person, Post, Unit
@@ -19,7 +20,7 @@ Hand = tuple[str | None, int | None, int | None, str, str]
 """Cell, data year, quarter, operation, natural person; for the operation `member` the first three are null."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per act, and a frozen one is set member by member
 class Reads:
     """Register keys an act needs, known before the lock is taken.
 
@@ -40,12 +41,18 @@ class Reads:
     editions: frozenset[int] = frozenset()
     """Editions by number, with which comes the one that lies filed; 0 asks for that alone."""
     documents: frozenset[str] = frozenset()
+    renewals: frozenset[int] = frozenset()
+    """Grants of which it is needed which request lines cite them."""
+    mail: frozenset[str] = frozenset()
+    """Numbers of the register of incoming mail, as they are compared (`authz/citation.py`)."""
     naturals: frozenset[str] = frozenset()
     """Identity tokens whose accounts are needed."""
     collected: frozenset[str] = frozenset()
     """Households of which it is needed who collected what."""
     checked: frozenset[str] = frozenset()
     """Households of which it is needed who did anything else to them that still stands, and who belongs to them."""
+    reported: frozenset[str] = frozenset()
+    """Households of which it is needed whose hands were reported on them (`authz/hindsight.py`)."""
     ties: frozenset[int] = frozenset()
     amendments: frozenset[int] = frozenset()
     officers: frozenset[int] = frozenset()
@@ -56,7 +63,10 @@ class Reads:
     """Names of imported edits (`authz/hindsight.py`)."""
 
     def __or__(self, other: Reads) -> Reads:
-        return Reads(*(getattr(self, each.name) | getattr(other, each.name) for each in fields(self)))
+        return union((self, other))
+
+
+_KEYS = attrgetter(*(each.name for each in fields(Reads)))
 
 
 @dataclass(slots=True)
@@ -77,12 +87,16 @@ class Rows:
     editions: dict[int, dict[str, Any]] = field(default_factory=dict)
     officers: dict[int, dict[str, Any]] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    renewals: dict[int, list[Citing]] = field(default_factory=dict)
+    mail: dict[str, list[Letter]] = field(default_factory=dict)
     charter: dict[str, str] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
     """Distinct households with a permitted write, for capped grants only."""
     seen: set[tuple[int, str]] = field(default_factory=set)
     hands: dict[str, set[Hand]] = field(default_factory=dict)
     """Household -> whose hands were on it, and who belongs to it."""
+    reported: dict[str, set[Hand]] = field(default_factory=dict)
+    """Household -> whose hands were on it as somebody reported: permitted by nobody."""
     ties: dict[int, dict[str, Any]] = field(default_factory=dict)
     amendments: dict[int, dict[str, Any]] = field(default_factory=dict)
     proposals: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -99,14 +113,14 @@ class Rows:
 
     def naturals(self, post: Post) -> frozenset[str]:
         """The natural persons whose hands an act in this post counts as."""
-        return frozenset(self.people[each].natural for each in post.accounts)
+        return frozenset([self.people[each].natural for each in post.accounts])
 
 
 def union(reads: Iterable[Reads]) -> Reads:
     """All of these reads as one."""
-    sets: dict[str, set[Any]] = defaultdict(set)
+    sets: list[set[Any]] = [set() for _ in fields(Reads)]
     for each in reads:
-        for name in Reads.__slots__:
-            if found := getattr(each, name):
-                sets[name] |= found
-    return Reads(**{name: frozenset(found) for name, found in sets.items()})
+        for kept, found in zip(sets, _KEYS(each), strict=True):
+            if found:
+                kept.update(found)
+    return Reads(*map(frozenset, sets))

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from authz import access, refusal
-from authz.access import Question
+from authz import access, answer, edition, refusal
 from authz.decision import Scene, held
 from authz.fact import Fact, instant
 from authz.household import population
+from authz.question import Question
 
 SUBJECT, RESOURCE, ACTION = "subject", "resource", "action"
 
@@ -39,6 +39,18 @@ class AccessSearched(Fact):
     policy: str
 
 
+class DeedsSearched(AccessSearched):
+    """The same of a search that says more of the edit it is about: its quarter, its instant, the hands, the fields."""
+
+    quarter: int | None
+    occurred_at: str | None
+    collected_by: str | None
+    provided_by: str | None
+    verified_by: str | None
+    monitored_by: str | None
+    fields_named: tuple[str, ...]
+
+
 def filled(question: Question, sought: str, candidate: str) -> Question:
     """The question about one candidate."""
     if sought == ACTION:
@@ -56,9 +68,10 @@ def searched(scene: Scene, question: Question, sought: str, at: datetime, known:
         access.must_ask(scene, question)
     elif sought == RESOURCE and question.person != scene.person.id:
         scene.must("decision.ask", scene.post.division)
-    return AccessSearched(
-        sought=sought, scope=scene.post.division, **access.concerns(scene, question), at=instant(at), known=known,
-        question=access.digest(scene, question), policy=scene.law.policy.digest,
+    more = answer.stated(scene, question)
+    return (DeedsSearched if more else AccessSearched)(
+        sought=sought, scope=scene.post.division, **answer.concerns(scene, question), at=instant(at), known=known,
+        question=answer.digest(scene, question), policy=scene.law.policy.digest, **more,
     )  # fmt: skip
 
 
@@ -82,9 +95,17 @@ def codes(asker: Scene, scene: Scene, question: Question) -> frozenset[str]:
     found = reach(scene, question)
     if said is not None:
         found &= {said}
-    if mine or asker.post is None or not divisions.known(asker.post.division):
-        return found if mine else frozenset()
-    return found & divisions.below(asker.post.division)
+    if not mine:
+        seated = asker.post is not None and divisions.known(asker.post.division)
+        found &= divisions.below(asker.post.division) if asker.post is not None and seated else frozenset()
+    return found | _former(scene, question, found)
+
+
+def _former(scene: Scene, question: Question, found: frozenset[str]) -> frozenset[str]:
+    """The abolished codes under which a household of one of these places may stand in the register."""
+    if question.resource.kind not in scene.law.policy.catalogue.cells:
+        return frozenset()
+    return frozenset(each for each in scene.law.lineage.seat if edition.heir(each, scene.law) in found)
 
 
 def reach(scene: Scene, question: Question) -> frozenset[str]:

@@ -16,7 +16,7 @@ from typing import Final
 from authz import duty, refusal
 from authz.decision import Scene, rests
 from authz.fact import Change, Fact, Put, Where, instant
-from authz.grant import Grant
+from authz.grant import Grant, chain, effective
 from authz.policy import PolicySet
 from authz.post import Person, Post, Unit
 
@@ -41,7 +41,8 @@ class PairNamed(Fact):
 
 
 class ShortfallNoted(Fact):
-    """An act left a body short from `since_when` on: `short` of staff, without its `no_b`, or a village without hands."""
+    """An act left a body short from `since_when` on: of `staff`, of its B (`no_b`), or a village of hands (`orphan`) or of
+    a grant that those in office may use (`idle`)."""
 
     authority = False
     short_unit: str
@@ -126,6 +127,21 @@ def orphaned(unit: Unit, posts: Sequence[Post], grants: Iterable[Grant], at: dat
     return Orphan(unit, UNUSABLE, tuple(idle)) if idle and not usable else None
 
 
+def kept(
+    unit: str, posts: Sequence[Post], grants: Iterable[Grant], known: Mapping[int, Grant], at: datetime
+) -> list[Grant]:
+    """The grants of a village that count for it: those in force, and those at rest since whom they were made out to
+    left. What somebody suspended for a reason is not missed."""
+    found = []
+    for each in grants:
+        links = chain(each, known)
+        gone = each.holder_person is not None and not any(rests(each, post) and post.live(at) for post in posts)
+        above = links[:-1] and effective(links[:-1], at)[0] == "live"
+        if effective(links, at)[0] == "live" or (gone and above and each.state(at) == "suspended"):
+            found.append(each)
+    return [each for each in found if each.holder_unit == unit]
+
+
 def name_pair(unit: Unit, primary: Post | None, deputy: Post | None, people: Mapping[str, Person], at: datetime,
               policy: PolicySet) -> PairNamed:  # fmt: skip
     """The fact that two posts are the A and the B of a unit."""
@@ -163,13 +179,21 @@ def left(ended: Post, staff: Sequence[Post], at: datetime, scene: Scene) -> tupl
     if unit.kind == "village" and ended.role in COLLECTING:
         hands = [each for each in rest if each.role in COLLECTING and counts(each, at)]
         found += [] if hands else [noted("orphan", 1, 0)]
+        before, after = (_orphaned(unit, each, at, scene) for each in (staff, rest))
+        found += [noted("idle", 1, 0)] if hands and after is not None and before is None else []
     return tuple(found)
+
+
+def _orphaned(unit: Unit, posts: Sequence[Post], at: datetime, scene: Scene) -> Orphan | None:
+    rows = scene.rows
+    return orphaned(unit, posts, kept(unit.id, posts, rows.by_unit.get(unit.id, ()), rows.grants, at), at)
 
 
 WORDS: Final = {
     "staff": "办理后本单位工作人员少于规定人数，请尽快补充",
     "no_b": "办理后本单位管理员只剩一人（缺B角），请尽快任命并登记A角、B角",
     "orphan": "办理后该村无人采集，请尽快安排接任的同志并办理授权",
+    "idle": "办理后该村在岗人员没有可用的授权，请尽快把原授权交接或转授给在岗的同志",
 }
 
 

@@ -28,12 +28,26 @@ LIMIT: Final = "request_expiry_days"
 
 
 def visible(scene: Scene, row: dict[str, Any]) -> bool:
-    """Whether the acting post may see a request: the applicant, the region, the city copied to, an auditor over it."""
+    """Whether the acting post may see a request: the applicant and an auditor over it; and, once it was signed, the region
+    and the city copied to. What is not signed is the applicant's own."""
     post = scene.post
     if post is None or not scene.may("request.read", row["division"]):
         return False
-    body = row["body"]
-    return post.unit in (body["unit"], body["document"]["addressee"], *body["document"]["cc"]) or post.role == "auditor"
+    if inside(scene, row):
+        return True
+    letter = row["body"]["document"]
+    return row["body"].get("filed_at") is not None and post.unit in (letter["addressee"], *letter["cc"])
+
+
+def inside(scene: Scene, row: dict[str, Any]) -> bool:
+    """Whether the acting post reads a request as it is being written: it works for the applicant, or audits."""
+    return scene.post is not None and (scene.post.unit == row["body"]["unit"] or scene.post.role == "auditor")
+
+
+def unsigned(row: dict[str, Any]) -> bool:
+    """Whether the text on record is newer than the last signature."""
+    signed: int | None = row["body"].get("signed")
+    return signed is None or row["body"]["text"] > signed
 
 
 def found(scene: Scene, number: int) -> dict[str, Any]:

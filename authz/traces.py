@@ -1,4 +1,5 @@
-"""Traces: the questions to the log whose hands were on a household, and what a second person agreed to about it.
+"""Traces: the questions to the log whose hands were on a household, and what a second person agreed to about it;
+with them those to the register which request lines cite a grant (`authz/citation.py`).
 
 They are asked once for all households of a batch, and what they cost is bounded by the entries of these households.
 `:known` is a log position, null for now.
@@ -6,22 +7,26 @@ They are asked once for all households of a batch, and what they cost is bounded
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
+from authz import citation
 from authz.approval import Approval
+from authz.citation import Ask
 from authz.rows import Reads, Rows
-
-Ask = Callable[[str, Mapping[str, Any]], Iterable[Any]]
-"""Executes a statement with its binds."""
 
 
 def follow(ask: Ask, reads: Reads, rows: Rows, known: int | None) -> None:
-    """Fill in whose hands were on a household, who belongs to it, and what was approved about it."""
+    """Fill in whose hands were on a household, who belongs to it, what was approved about it, and what cites what."""
+    if reads.renewals:
+        rows.renewals = citation.citing(ask, reads.renewals, known)
+    if reads.mail:
+        rows.mail = citation.mail(ask, reads.mail, known)
     if reads.collected or reads.checked:
         binds = {"collected": sorted(reads.collected), "checked": sorted(reads.checked), "known": known}
         for token, *hand in ask(HANDS, binds):
             rows.hands.setdefault(token, set()).add((hand[0], hand[1], hand[2], hand[3], hand[4]))
+    for token, *hand in ask(REPORTED, {"tokens": sorted(reads.reported), "known": known}) if reads.reported else ():
+        rows.reported.setdefault(token, set()).add((hand[0], hand[1], hand[2], hand[3], hand[4]))
     if reads.approved:
         for row in ask(APPROVALS, {"tokens": sorted(reads.approved), "known": known}):
             rows.approvals.setdefault(row.household, []).append(Approval(*row))
@@ -59,14 +64,28 @@ HANDS: Final = """
         JOIN post principal ON principal.number = deputy.deputy_for AND principal.ended IS NULL
     )
     SELECT DISTINCT a.household, a.cell, a.data_year, a.quarter, a.operation, p."natural" FROM actor a
-    JOIN person p ON p.ended IS NULL AND p.id = a.account
+    JOIN person p ON p.id = a.account AND CASE WHEN CAST(:known AS bigint) IS NULL
+        THEN p.ended IS NULL ELSE p.since < :known AND (p.ended IS NULL OR p.ended >= :known) END
 """
 """A deputy's hands are also those of whom he stood in for. A verification or review stands until its record is collected
-anew; what was verified since is another record."""
+anew; what was verified since is another record. Whose hands an account is may come on record later
+(`authz/identification.py`), so hands are compared as they were known at the position asked about."""
+
+REPORTED: Final = """
+    SELECT DISTINCT e.household, e.cell, e.data_year, e.quarter, e.operation, p."natural"
+    FROM entry e, LATERAL (SELECT convert_from(e.bytes, 'UTF8')::jsonb -> 'fact' AS fact) told, person p
+    WHERE e.household = ANY(:tokens) AND e.kind = 'EditImported' AND (CAST(:known AS bigint) IS NULL OR e.number < :known)
+    AND CASE WHEN CAST(:known AS bigint) IS NULL
+        THEN p.ended IS NULL ELSE p.since < :known AND (p.ended IS NULL OR p.ended >= :known) END
+    AND p.id = COALESCE(told.fact ->> CASE WHEN e.operation IN ('collect', 'update')
+        THEN 'collected_by' WHEN e.operation = 'verify' THEN 'verified_by' END, told.fact ->> 'person_id')
+"""
+"""Edits made elsewhere: they bind nobody, and are set against each other only when one more is reported."""
 
 APPROVALS: Final = """
     SELECT a.number, a.person, a.household, a.cell, a.operation, a.data_year, a.quarter, a.until, a.approved_by, p."natural"
-    FROM approval a JOIN person p ON p.ended IS NULL AND p.id = a.approved_by
+    FROM approval a JOIN person p ON p.id = a.approved_by AND CASE WHEN CAST(:known AS bigint) IS NULL
+        THEN p.ended IS NULL ELSE p.since < :known AND (p.ended IS NULL OR p.ended >= :known) END
     WHERE a.household = ANY(:tokens) AND a.used IS NULL AND CASE WHEN CAST(:known AS bigint) IS NULL
         THEN a.ended IS NULL ELSE a.since < :known AND (a.ended IS NULL OR a.ended >= :known) END
     ORDER BY a.number

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from authz import document, refusal
+from authz import document, refusal, succession, term
 from authz.decision import Scene
 from authz.division import Divisions
 from authz.fact import Amend, Change, Fact, Put, Where, instant, moment
@@ -126,6 +126,7 @@ def opened(wish: Opening, scene: Scene, later: int = 0) -> tuple[Fact, ...]:
     divisions, words = scene.law.divisions, scene.law.policy.catalogue
     check(words, wish.cells, wish.operations, wish.valid_from, wish.valid_until)
     fits_window(words, wish.operations)
+    term.must_fit(scene.law.policy, wish.valid_from, wish.valid_until, "/until")
     if wish.valid_until <= scene.at:
         past = "窗口的结束时间已经过去，请核对起止时间"
         raise refusal.EmptyInterval(past, pointers=[{"pointer": "/until", "message": past}])
@@ -181,7 +182,7 @@ def _grant(window: WindowOpened | WindowRepeated, number: int, county: str, wish
     return GrantIssued(
         origin="unified", division=reach, cells=window.cells, operations=window.operations, data_year=window.data_year,
         valid_from=window.valid_from, valid_until=window.valid_until, max_records=None, households=None,
-        holder_unit=f"u-{county}-lead", holder_person=None, role=COUNTY_ROLE, request=None, line=None,
+        holder_unit=succession.lead_of(county, scene), holder_person=None, role=COUNTY_ROLE, request=None, line=None,
         window=number, parent=None, path=(), document=window.document, document_sha256=window.document_sha256,
         edition=window.edition, division_name=divisions.get(reach).name, issuer_unit=scene.post.unit, reason=None,
     )  # fmt: skip

@@ -11,6 +11,7 @@ import worlds
 from routes import Round, Route, Things, routes
 
 from api import calendars, policies
+from api.demo.world_names import draw
 from api.wire import examples
 
 REASON = {"reason": "工作安排调整"}
@@ -52,7 +53,11 @@ def walk(town: worlds.Town) -> Seen:
     _replay_steps(town)
     _policy_steps(town)
     _done(town.post("/v1/calendars", worlds.SYSTEM_ADMIN, calendars.EXAMPLE))
+    mistaken = {"layer": "640324", "days": [{"date": "2027-05-12", "name": "县庆", "kind": "off"}]}
+    _done(town.post("/v1/calendars", worlds.SYSTEM_ADMIN, calendars.EXAMPLE | mistaken))
+    _done(town.post("/v1/calendars/withdrawals", worlds.SYSTEM_ADMIN, calendars.TAKEN_BACK))
     _edition_steps(town, things)
+    _handover_steps(town)
     readers = Round(town, things)
     for route in readers.routes:
         for person in () if route.writes else (worlds.AUDITOR, worlds.CLERK, worlds.COLLECTOR, worlds.SYSTEM_ADMIN):
@@ -86,9 +91,13 @@ def _replay_steps(town: worlds.Town) -> None:
     files["roles.csv"] = files["roles.csv"].replace("p,grassroots,update,daily_cells,allow", "#")
     wish = {"division": worlds.REGION, "files": files, **REASON}
     digest, now = _done(town.post("/v1/policies", worlds.SECURITY_ADMIN, wish))["policy"], datetime.now(UTC)
+    asked = {"subject": {"type": "person", "id": worlds.COLLECTOR}, "action": {"name": "update"}}
+    income = {"type": "monitored.income", "id": "h-monitored", "properties": {"data_year": now.year}}
+    asked |= {"resource": income}
+    _done(town.post(f"/v1/policies/{digest}/questions", worlds.AUDITOR, asked))
     wish = {"policy": digest, "from": (now - timedelta(days=1)).isoformat(), "until": now.isoformat()}
     number = _done(town.post("/v1/replays", worlds.SECURITY_ADMIN, wish))["id"]
-    assert _done(town.get(f"/v1/replays/{number}", worlds.SECURITY_ADMIN))["items"]
+    assert _done(town.get(f"/v1/replays/{number}", worlds.AUDITOR))["items"]
 
 
 def _refusal_steps(town: worlds.Town) -> None:
@@ -106,7 +115,7 @@ def _policy_steps(town: worlds.Town) -> None:
     )
     files["roles.csv"] += "p,township_admin,ask,decision,allow\n"
     files["handling.toml"] = files["handling.toml"].replace("value = 900\n", "value = 901\n")
-    files["duties.csv"] = files["duties.csv"].replace("deputy,block", "deputy,record")
+    files["duties.csv"] = files["duties.csv"].replace("elimination,extra", "elimination,block")
     wish = {"division": worlds.REGION, "files": files, **REASON}
     digest = _done(town.post("/v1/policies", worlds.SECURITY_ADMIN, wish))["policy"]
     _done(town.change(f"/v1/policies/{digest}/withdrawal", worlds.APPROVER, REASON))
@@ -153,6 +162,8 @@ def _tie_steps(town: worlds.Town) -> None:
         "quarter": 4, "until": (now + timedelta(days=1)).isoformat(), **REASON,
     }  # fmt: skip
     _done(town.post("/v1/approvals", worlds.ADMIN_B, wish))
+    approval = _done(town.post("/v1/approvals", worlds.ADMIN_B, wish))["id"]
+    _done(town.post(f"/v1/approvals/{approval}/withdrawal", worlds.ADMIN_B, REASON))
 
 
 def _done(answer: Any) -> Any:
@@ -201,8 +212,12 @@ def _office_steps(town: worlds.Town) -> None:
     post = _done(town.get(f"/v1/people/{worlds.CLERK}", admin))["posts"][0]["post"]
     wish = {"post": post, "deputy": worlds.ADMIN_B, "until": (now + timedelta(days=9)).isoformat(), **REASON}
     number = _done(town.post("/v1/deputies", admin, wish | {"acts": ["request.draft"]}))["id"]
+    (root,) = town.granted(town.line(division=worlds.WANGTUAN))
+    town.delegated(root, holder=f"u-{worlds.FAR_VILLAGE}-village", division=worlds.FAR_VILLAGE)
     for far in (worlds.FAR_COLLECTOR, worlds.FAR_GRID):
         held = _done(town.get(f"/v1/people/{far}", admin))["posts"][0]["post"]
+        if far == worlds.FAR_COLLECTOR:
+            _done(town.post("/v1/deputies", admin, wish | {"post": held, "deputy": worlds.FAR_GRID}))
         _done(town.change(f"/v1/posts/{held}/end", worlds.ADMIN, REASON))
     for path in (f"/v1/deputies/{number}", "/v1/deputies", "/v1/staffing"):
         _done(town.get(path, admin))
@@ -218,12 +233,51 @@ def _office_steps(town: worlds.Town) -> None:
         _done(town.get("/v1/officers", admin))
 
 
+def _handover_steps(town: worlds.Town) -> None:
+    """A grid worker with a grant of his own and a deputyship leaves; his village is left without hands for a while."""
+    admin, unit = worlds.SYSTEM_ADMIN, f"u-{worlds.OTHER_VILLAGE}-village"
+    (root,) = town.granted(town.line(cells=["monitored.measures"]))
+    helper = _done(
+        town.post("/v1/people", admin, {"name": "马建国", "identity_number": draw("p-7003").identity_number})
+    )["id"]
+    work = {
+        "role": "assistance_person",
+        "cells": ["monitored.measures"],
+        "operations": ["update"],
+        "households": ["h-monitored"],
+    }
+    _done(town.post("/v1/posts", admin, {"person": helper, "unit": worlds.LEAD, "role": "assistance_person"}))
+    town.delegated(root, holder=helper, **work)
+    _done(town.post("/v1/edits", helper, town.edit(cell="monitored.measures", changes=[])))
+    own = town.delegated(
+        root, holder=worlds.OTHER_GRID, role="grid_worker", division=worlds.OTHER_VILLAGE, cells=["monitored.measures"]
+    )
+    heir = _done(town.post("/v1/people", admin, {"name": "王建军", "identity_number": draw("p-7004").identity_number}))[
+        "id"
+    ]
+    held = _done(town.get(f"/v1/people/{worlds.OTHER_GRID}", admin))["posts"][0]["post"]
+    seat = _done(town.post("/v1/posts", admin, {"person": heir, "unit": unit, "role": "grid_worker"}))["id"]
+    wish = {"person": worlds.OTHER_GRID, "from_post": held, "unit": "u-640324100-township", "role": "township_reviewer"}
+    moved = _done(town.post("/v1/transfers", worlds.ADMIN, wish | {"successor": heir, **REASON}))["id"]
+    _done(town.get(f"/v1/transfers/{moved}", worlds.ADMIN))
+    _done(town.post(f"/v1/transfers/{moved}/grants", worlds.ADMIN, {"grants": [own], **REASON}))
+    _done(town.get(f"/v1/transfers/{moved}", worlds.ADMIN))
+    wish = {"person": heir, "from_post": seat, "unit": "u-640324100-township", "role": "township_reviewer", **REASON}
+    _done(town.post("/v1/transfers", worlds.ADMIN, wish))
+    query = "household=h-monitored&cell=monitored.measures"
+    _done(town.get(f"/v1/responsibility?{query}", worlds.AUDITOR))
+
+
 def _people_steps(town: worlds.Town) -> None:
     admin = worlds.SYSTEM_ADMIN
     _done(town.post("/v1/units", admin, {"division": "640324102", "kind": "township", "name": "韦州镇人民政府"}))
     person = _done(town.post("/v1/people", admin, {"name": "马秀兰", "phone": "13812345678"}))["id"]
+    _done(town.post(f"/v1/people/{person}/telephone", admin, REASON))
+    number = {"identity_number": draw("p-7002").identity_number}
+    _done(town.post(f"/v1/people/{person}/identity", admin, number | REASON))
     body = {"person": person, "unit": "u-640324-civil_affairs", "role": "department_officer", "post": "liaison"}
     post = _done(town.post("/v1/posts", admin, body))["id"]
+    _done(town.get("/v1/me/disclosures", person))
     _done(town.change(f"/v1/posts/{post}/end", admin, REASON, thing=f"/v1/posts/{post}"))
     _done(town.post(f"/v1/people/{person}/tokens/revocation", admin, REASON))
     held = _done(town.get(f"/v1/people/{worlds.OTHER_COLLECTOR}", admin))["posts"][0]["post"]
@@ -235,5 +289,7 @@ def _people_steps(town: worlds.Town) -> None:
     line = b'{"token":"h-new","division":"640324100201","population":"monitored"}'
     _done(town.post("/v1/households", worlds.ADMIN, line, content_type="application/x-ndjson"))
     house = "/v1/households/h-new"
+    _done(town.change(f"{house}/move", worlds.ADMIN, {"division": worlds.OTHER_VILLAGE, **REASON}))
+    _done(town.change(f"{house}/withdrawal", worlds.ADMIN, REASON))
     _done(town.change(f"{house}/move", worlds.ADMIN, {"division": worlds.OTHER_VILLAGE, **REASON}))
     _done(town.change(f"{house}/acceptance", worlds.ADMIN_B))

@@ -1,11 +1,13 @@
 """Areas: boxes of points (place, cell, operation, data year, household, instant), and the words they are made of.
 
+A place in a box is a code; what lies in it is asked of the land of the time, never kept.
+
 Written from the notice and `roles.csv` by hand: no code of `authz` is used, so that it can be compared with this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -54,7 +56,7 @@ def inside(place: str) -> frozenset[str]:
 class Area(NamedTuple):
     """A box of points. `cap` bounds the distinct households written under it."""
 
-    places: frozenset[str]
+    division: str
     cells: frozenset[str]
     operations: frozenset[str]
     years: frozenset[int]
@@ -63,16 +65,11 @@ class Area(NamedTuple):
     until: datetime
     cap: int
 
-    def wider(self, other: Area) -> set[str]:
-        """The axes on which the other box sticks out of this one."""
-        sets = {
-            "division": "places",
-            "cells": "cells",
-            "operations": "operations",
-            "data_year": "years",
-            "households": "households",
-        }
-        found = {axis for axis, name in sets.items() if not getattr(other, name) <= getattr(self, name)}
+    def wider(self, other: Area, lies: Callable[[str], frozenset[str]] = inside) -> set[str]:
+        """The axes on which the other box sticks out of this one; `lies` says what lies in a place."""
+        sets = {"cells": "cells", "operations": "operations", "data_year": "years", "households": "households"}
+        found = set() if other.division in lies(self.division) else {"division"}
+        found |= {axis for axis, name in sets.items() if not getattr(other, name) <= getattr(self, name)}
         found |= {"from"} if other.begin < self.begin else set()
         found |= {"until"} if other.until > self.until else set()
         return found | ({"max_records"} if other.cap > self.cap else set())
@@ -84,6 +81,6 @@ def area(
 ) -> Area:  # fmt: skip
     """A box as people write it: null means no limit of that kind."""
     return Area(
-        inside(division), frozenset(cells), frozenset(operations), frozenset(YEARS if year is None else (year,)),
+        division, frozenset(cells), frozenset(operations), frozenset(YEARS if year is None else (year,)),
         frozenset(TOKENS if households is None else households), begin, until, UNLIMITED if cap is None else cap,
     )  # fmt: skip

@@ -11,6 +11,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,6 +75,14 @@ def verify_world(world: World) -> None:
     finally:
         owner.dispose()
     assert report.findings == ()
+
+
+@pytest.fixture
+def terminal() -> Iterator[None]:
+    """Processes started by the test hear that their terminal was closed, also where the tests themselves do not (nohup)."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")

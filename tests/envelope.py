@@ -2,7 +2,8 @@
 
 Authority is a set of points (place, cell, operation, data year, household, instant). The region gives some; whoever
 holds some hands on a part of it; whatever is taken away is taken from everything below. No code of `authz` is used
-here: places are walked by the list of parents, limits are plain sets, instants are compared once, below.
+here: places are walked by the parents of the edition in force (`lands.py`), limits are plain sets, instants are compared
+once, below. Beside the codes stand the hamlets: what was given is ground, and no edition makes it more ground.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from areas import ABLE, ADMINISTRATORS, DEEPEST, READING, SEATED, Area, above, area, inside
-from realm import HOMES, PARENT, PEOPLE
+from areas import ABLE, ADMINISTRATORS, DEEPEST, READING, SEATED, Area, area
+from lands import Land, first
+from realm import HOMES, PEOPLE
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Holding:
     division: str
     on: frozenset[int] = frozenset()
     edition: str = ""
+    ground: frozenset[str] = frozenset()
     revoked: datetime | None = None
     rests: list[list[Any]] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
@@ -48,9 +51,9 @@ class Holding:
         return any(at >= each.until for each in self.limits)
 
     def has(self, wish: Any) -> bool:
-        """Whether the wish is a point of every box."""
+        """Whether the wish is a point of every box, the place left aside."""
         return all(
-            wish.division in each.places and wish.cell in each.cells and wish.operation in each.operations
+            wish.cell in each.cells and wish.operation in each.operations
             and wish.data_year in each.years and wish.household in each.households
             for each in self.limits
         )  # fmt: skip
@@ -77,6 +80,7 @@ class Seat(NamedTuple):
     leans: tuple[int, ...] = ()
     operations: frozenset[str] | None = None
     may_delegate: bool = True
+    """Of a deputyship only: whether handing on was lent."""
 
 
 class Envelope:
@@ -84,14 +88,15 @@ class Envelope:
 
     def __init__(self, begin: datetime, until: datetime) -> None:
         self.holdings: dict[int, Holding] = {}
-        self.changed: dict[str, str] = {}
-        self.edition = "2023-06-30"
+        self.land: Land = first()
+        self.homes = dict(HOMES)
+        self.forbidden: dict[str, frozenset[tuple[str, str]]] = {}
         self.openings: dict[int, tuple[list[int], datetime]] = {}
         self.seats = {
             number: Seat(number, person, unit, unit.split("-")[1], role, begin, until)
             for number, (person, (_, unit, role)) in enumerate(PEOPLE.items(), start=1)
         }
-        self.units = {unit for _, unit, _ in PEOPLE.values()}
+        self.units = {unit: unit.split("-")[1] for _, unit, _ in PEOPLE.values()}
 
     def line(self, number: int | None) -> list[Holding]:
         """The holding and what it came from, the region's first."""
@@ -114,30 +119,49 @@ class Envelope:
     def give(self, *told: Any) -> None:
         """A holding of the present edition."""
         made = Holding(*told)
-        made.edition = self.edition
+        self.settle(made, made.division)
         self.holdings[made.number] = made
 
-    def unsettled(self, link: Holding, place: str) -> bool:
-        """Whether a place has become another one, on the way down to it, since the holding was given."""
-        return any(self.changed.get(each, "") > link.edition for each in above(place) if link.division in above(each))
+    def settle(self, held: Holding, place: str) -> None:
+        """The holding is at this place as the edition in force knows it: from here on that is its ground."""
+        held.division, held.edition, held.ground = place, self.land.edition, self.land.ground(place)
+        held.limits = [each._replace(division=place) for each in held.limits]
 
-    def waits(self, number: int, place: str) -> bool:
-        """Whether that is so for any link."""
-        return any(self.unsettled(link, place) for link in self.line(number))
+    def reaches(self, link: Holding, place: str) -> bool:
+        """Whether the place lies in it now and nothing on the way down has become somebody else since it was given."""
+        way = [each for each in self.land.above(place) if link.division in self.land.above(each)]
+        return bool(way) and all(self.land.changed.get(each, "") <= link.edition for each in way)
+
+    def waits(self, link: Holding, place: str) -> bool:
+        """Whether somebody has to confirm it first: it stands no more, or something on the way down is another now."""
+        lost = link.division not in self.land.parent
+        return lost or (link.division in self.land.above(place) and not self.reaches(link, place))
+
+    def touched(self, held: Holding) -> bool:
+        """Whether an edition has changed anything in it since it was given."""
+        lies = self.land.inside(held.division)
+        return not lies or any(self.land.changed.get(each, "") > held.edition for each in lies)
+
+    def barred(self, role: str, act: str, place: str) -> bool:
+        """Whether a county forbids its own people what the region lets them do."""
+        return any((role, act) in self.forbidden.get(each, ()) for each in self.land.above(place))
 
     # --- who may do what --------------------------------------------------------------------------------------------
     def permits(self, seat: Seat, wish: Any, at: datetime) -> set[int]:
         """The holdings by which this seat may do it."""
         lent = not seat.leans or (
-            wish.division in inside(seat.division) and (seat.operations is None or wish.operation in seat.operations)
+            wish.division in self.land.inside(seat.division)
+            and (seat.operations is None or wish.operation in seat.operations)
         )
-        if not self.sits(seat, at) or not lent or wish.operation not in ABLE.get(seat.role, {}).get(wish.cell, ()):
+        able = self.sits(seat, at) and seat.division in self.land.parent and lent
+        able = able and wish.operation in ABLE.get(seat.role, {}).get(wish.cell, ())
+        if not able or self.barred(seat.role, f"{wish.operation} {wish.cell}", wish.division):
             return set()
         return {
             number for number, each in self.holdings.items()
             if (each.unit, each.role) == (seat.unit, seat.role) and (each.person is None or seat.number in each.on)
-            and self.alive(number, at) and not self.waits(number, wish.division)
-            and all(link.has(wish) and link.room(wish) for link in self.line(number))
+            and self.alive(number, at)
+            and all(self.reaches(link, wish.division) and link.has(wish) and link.room(wish) for link in self.line(number))
         }  # fmt: skip
 
     def inherited(self, wish: Any, parent: int, now: datetime) -> Area:
@@ -155,47 +179,55 @@ class Envelope:
 
     def faults(self, by: Seat, parent: int, wish: Any, now: datetime) -> tuple[set[str], set[str]]:
         """What forbids a delegation in this seat: why nobody could mend it, and the axes on which it is too wide."""
-        held = self.holdings[parent]
+        held, land = self.holdings[parent], self.land
         if not self.sits(by, now):
             return {"post"}, set()
-        box = self.inherited(wish, parent, now) if wish.division in PARENT else None
+        box = self.inherited(wish, parent, now) if wish.division in land.parent else None
         if box is None:
             return {"place"}, set()
         wrong = {
-            "right": by.role not in ADMINISTRATORS or held.division not in inside(by.division) or not by.may_delegate,
+            "right": by.role not in ADMINISTRATORS or not self.oversees(by, held.division, "delegate grant")
+            or not by.may_delegate,
             "holder": by.unit != held.unit or (held.person is not None and by.number not in held.on),
-            "state": not self.alive(parent, now), "edition": self.waits(parent, wish.division),
+            "state": not self.alive(parent, now),
+            "edition": any(self.waits(link, wish.division) for link in self.line(parent)),
             "empty": box.begin >= box.until, "list": wish.role == "assistance_person" and None in box.households,
             "seat": self.seat_for(wish, by, now) is None,
         }  # fmt: skip
-        listed = [HOMES[token] for token in wish.households or () if token in HOMES]
+        listed = [self.homes[token] for token in wish.households or () if token in self.homes]
         beyond = {
             "operations": by.operations is not None and not box.operations <= by.operations,
-            "division": bool(by.leans) and wish.division not in inside(by.division), "data_year": not box.years,
-            "household_division": any(home not in inside(wish.division) for home in listed),
+            "division": bool(by.leans) and wish.division not in land.inside(by.division), "data_year": not box.years,
+            "household_division": any(home not in land.inside(wish.division) for home in listed),
             "depth": len(self.line(parent)) >= DEEPEST,
         }  # fmt: skip
-        axes = {axis for link in self.line(parent) for each in link.limits for axis in each.wider(box)}
+        axes = {axis for link in self.line(parent) for each in link.limits for axis in each.wider(box, land.inside)}
         return {each for each in wrong if wrong[each]}, axes | {each for each in beyond if beyond[each]}
+
+    def oversees(self, by: Seat, place: str, act: str | None = None) -> bool:
+        """Whether the place, or one that answers for an abolished one, lies in the seat's own, which has to stand; and,
+        if an act is named, no county on the way forbids it."""
+        mine = self.land.seats(place) & self.land.inside(by.division)
+        return any(act is None or not self.barred(by.role, act, each) for each in mine)
 
     def seat_for(self, wish: Any, by: Seat, now: datetime) -> tuple[str, str | None] | None:
         """Unit and person a delegation would go to; None if it cannot."""
         if wish.holder.startswith("u-"):
-            known = wish.holder in self.units
-            _, division, kind = wish.holder.split("-")
+            division, kind = self.units.get(wish.holder, ""), wish.holder.split("-")[2]
             fits = wish.role in SEATED.get((kind, len(division)), ())
             self_made = any(
                 (each.unit, each.role) == (wish.holder, wish.role) for each in self.live(by.person, now).values()
             )
-            return (wish.holder, None) if known and fits and division in inside(by.division) and not self_made else None
+            near = division in self.land.inside(by.division)
+            return (wish.holder, None) if fits and near and not self_made else None
         hands = {PEOPLE[each.person][0] for each in (by, *(self.seats[n] for n in by.leans))}
         seats = {
             n: each for n, each in self.live(wish.holder, now).items()
-            if each.role == wish.role and each.division in inside(by.division)
+            if each.role == wish.role and each.division in self.land.inside(by.division)
         }  # fmt: skip
         if wish.role not in ABLE or not seats or PEOPLE[wish.holder][0] in hands:
             return None
-        near = [n for n, each in seats.items() if wish.division in inside(each.division)]
+        near = [n for n, each in seats.items() if wish.division in self.land.inside(each.division)]
         return seats[min(near or seats)].unit, wish.holder
 
     def ruled(self, person: str, number: int, verb: str, now: datetime) -> bool:
@@ -210,7 +242,7 @@ class Envelope:
         ):
             return False
         by, region = mine[0], mine[0].role == "region_approver"
-        if held.division not in inside(by.division) or not (region or by.unit in issuers):
+        if not self.oversees(by, held.division) or not (region or by.unit in issuers):
             return False
         if verb == "suspend":
             return not held.resting(now)

@@ -19,10 +19,11 @@ FIRST, LAST = 25, 200
 PROBES = {
     "decision": ("test_authority", "test_decision"),
     "grant": ("test_limits", "test_grant", "test_taking_back", "test_handing_on", "test_delegation"),
-    "delegation": ("test_handing_on", "test_delegation"),
+    "delegation": ("test_handing_on", "test_delegation", "test_term"),
     "revocation": ("test_taking_back", "test_revocation"),
-    "reply": ("test_answering", "test_request"),
-    "window": ("test_answering", "test_window"),
+    "law": ("test_authority", "test_decision", "test_succession"),
+    "reply": ("test_succession", "test_answering", "test_request", "test_term", "test_renewal"),
+    "window": ("test_answering", "test_window", "test_term"),
 }
 """The tests asked about a module's mutants."""
 

@@ -8,20 +8,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from areas import CELLS, OPERATIONS, TOKENS, UNLIMITED, YEARS, inside
-from draws import MOVERS, MOVES, TICKS, Draw, attempt
+from areas import UNLIMITED
+from draws import MOVERS, MOVES, Draw, attempt
 from envelope import Seat
-from realm import DAY, HOMES, LEAD, PARENT, tree
-from walks import Walk
+from realm import DAY, LEAD
+from verdicts import Verdicts
 
 from authz import refusal
-from authz.decision import Permit, Wish
 from authz.delegation import Wanted
 from authz.grant import GrantRevoked, GrantSuspended
 from authz.post import PostAssigned, PostEnded
 
 SEEDS = int(os.environ.get("CONTAINMENT_SEQUENCES", "2000"))
-STEPS = 22
+STEPS = 28
 
 
 STAND_INS = (
@@ -41,8 +40,8 @@ LENT: tuple[tuple[Any, Any], ...] = (
 """Who stands in for whom, and with how much: acts and operations."""
 
 
-class Life(Walk):
-    """The acts of `Walk`, and those of people and of time."""
+class Life(Verdicts):
+    """The acts on paper, of administrators and of the land, and those of people and of time."""
 
     def shrunk(self, facts: Iterable[Any]) -> None:
         """Whatever a change of staff takes away with it; taking away is always allowed."""
@@ -64,7 +63,7 @@ class Life(Walk):
         """A post ends, now or soon."""
         numbers = [number for number, each in self.envelope.seats.items() if each.person in MOVERS]
         number, until = draw.choice(numbers), draw.choice((None, self.now + 2 * DAY))
-        told = attempt(self.realm.leave, number, until)
+        told = self.take("leave", self.realm.leave, number, until)
         if isinstance(told, refusal.Refusal):
             return
         _, facts = told
@@ -78,7 +77,7 @@ class Life(Walk):
         unit, role = draw.choice((*had, *had, draw.choice(MOVES)))
         if unit not in self.envelope.units or self.envelope.live(person, self.now):
             return
-        told = attempt(self.realm.appoint, person, unit, role)
+        told = self.take("appoint", self.realm.appoint, person, unit, role)
         if isinstance(told, refusal.Refusal):
             return
         number, facts = told
@@ -91,7 +90,7 @@ class Life(Walk):
         assert (fact.person_id, fact.post_unit, fact.role) == (person, unit, role)
         begin, until = self.realm.rows.post[number].valid_from, self.realm.rows.post[number].valid_until
         assert begin >= self.now, "employed before the record"
-        self.envelope.seats[number] = Seat(number, person, unit, unit.split("-")[1], role, begin, until)
+        self.envelope.seats[number] = Seat(number, person, unit, self.envelope.units[unit], role, begin, until)
 
     def transfer(self, draw: Draw) -> None:
         """Somebody changes posts; what was made out to him stays behind, at rest."""
@@ -101,8 +100,9 @@ class Life(Walk):
         number, (unit, role) = draw.choice(live), draw.choice(MOVES)
         if unit not in self.envelope.units:
             return
-        old = self.envelope.seats[number]
-        told = attempt(self.realm.transfer, number, unit, role)
+        old, successor = self.envelope.seats[number], draw.choice((None, None, *MOVERS))
+        name = "transfer" if successor is None else "transfer to a successor"
+        told = self.take(name, self.realm.hand_over, number, unit, role, successor)
         if isinstance(told, refusal.Refusal):
             return
         first, facts = told
@@ -120,7 +120,7 @@ class Life(Walk):
         base = next(each for each in self.envelope.seats.values() if each.person == absent)
         lent, place = draw.choice(LENT), draw.choice((None, None, None, "640324100201", "64"))
         end = self.now + draw.choice((2, 6)) * DAY
-        told = attempt(self.realm.stand_in, base.number, deputy, end, lent, place)
+        told = self.take("stand_in", self.realm.stand_in, base.number, deputy, end, lent, place)
         if isinstance(told, refusal.Refusal):
             return
         number, facts = told
@@ -128,7 +128,7 @@ class Life(Walk):
         mine = self.envelope.live(deputy, self.now)
         assert {each.subject for each in facts if isinstance(each, PostEnded)} == set()
         assert made.valid_until <= base.until
-        assert place in (None, *inside(base.division)), "lent beyond the post"
+        assert place in (None, *self.envelope.land.inside(base.division)), "lent beyond the post"
         assert made.rests_on in mine
         acts, operations = lent if lent == (None, None) else (lent[0] or (), lent[1] or frozenset())
         self.envelope.seats[number] = Seat(
@@ -136,96 +136,59 @@ class Life(Walk):
             (base.number, int(made.rests_on or 0)), operations, acts is None or "grant.delegate" in acts,
         )  # fmt: skip
 
-    def update(self, draw: Draw) -> None:
-        """A new edition of the divisions: a place is not any more who it was, and what was given over it waits."""
-        if len(self.envelope.changed) > 1:
+    def stand_down(self, draw: Draw) -> None:
+        """A deputyship ends early: by the deputy, by whom he stands in for, or by an administrator."""
+        known = [each for each in self.envelope.seats.values() if each.leans and each.until > self.now]
+        if not known:
             return
-        edition = f"2027-0{len(self.envelope.changed) + 1}-01"
-        self.envelope.edition = edition
-        self.envelope.changed[draw.choice(("640324100201", "640324100202", "640324100", "640324101"))] = edition
-        self.realm.law = replace(self.realm.law, divisions=tree(edition, self.envelope.changed))
+        seat = draw.choice(known)
+        person = draw.choice(("p-2", "p-2", self.envelope.seats[seat.leans[0]].person, "p-3", "p-16"))
+        told = self.take("stand_down", self.realm.stand_down, person, seat.number)
+        if not isinstance(told, refusal.Refusal):
+            assert person not in ("p-3", "p-16"), "ended by a stranger"
+            seat = seat._replace(until=self.now)
+            self.envelope.seats[seat.number] = seat
+            for _ in range(4):
+                self.compare(seat, self.wish(draw, seat)[1], self.now)
+
+    def void(self, draw: Draw) -> None:
+        """Somebody's tokens are void: he does nothing until he signs in anew, and then neither more nor less than before."""
+        person = draw.choice(("p-2", "p-4", "p-6", "p-8"))
+        if self.realm.tokens.get(person) == int(self.now.timestamp()):
+            return  # a token of the very second is none from before
+        since = self.realm.void(person)
+        assert isinstance(self.take("void", self.realm.scene, person), refusal.Stranger), "a void token still acts"
+        self.realm.tokens[person] = since
+        self.take("void", lambda: self.realm.scene(person, next(iter(self.envelope.live(person, self.now)), None)))
 
     def wait(self, draw: Draw) -> None:
-        self.realm.at += draw.choice((1, 1, 1, 1, 2, 5)) * DAY
+        self.realm.at += draw.choice((*(1, 1, 1, 1, 2, 5) * 4, 88)) * DAY
 
     def edit(self, draw: Draw) -> None:
         """A record is written, and counted under every cap above it."""
         for _ in range(6):
             seat, wish = self.wish(draw)
-            wish = replace(wish, division=HOMES.get(wish.household or "", wish.division))
+            home = self.envelope.homes.get(wish.household or "") or wish.division
+            wish = replace(wish, division=draw.choice((home, home, home, home, wish.division)))
             expected = self.envelope.permits(seat, wish, self.now)
             if expected:
                 break
         mine = self.envelope.live(seat.person, self.now)
         if wish.household is None or wish.operation in ("verify", "query") or list(mine.values()) != [seat]:
             return
-        told = attempt(self.realm.edit, seat.person, wish)
+        told = self.take("edit", self.realm.edit, seat.person, wish)
         if isinstance(told, refusal.Refusal):
             return
         fact: Any = told
         assert fact.grant in expected, "edited outside the envelope"
+        home = self.envelope.homes.setdefault(wish.household, wish.division)
+        assert home == wish.division, f"edited at {wish.division} although the household lives at {home}"
         for link in self.envelope.line(fact.grant):
             cap = min(each.cap for each in link.limits)
             assert (link.number in fact.counted) == (cap < UNLIMITED and wish.household not in link.written)
             if cap < UNLIMITED:
                 link.written.add(wish.household)
                 assert self.realm.rows.used[link.number] == len(link.written)
-
-    # --- what must hold ---------------------------------------------------------------------------------------------
-    def wish(self, draw: Draw) -> tuple[Seat, Wish]:
-        """A point of some holding or next to it, and a seat that may use it, or another."""
-        seats = list(self.envelope.seats.values())
-        wish = Wish(
-            draw.choice(OPERATIONS),
-            draw.choice(CELLS),
-            draw.choice(tuple(PARENT)),
-            draw.choice(YEARS),
-            draw.choice(TOKENS),
-        )
-        held = self.holding(draw)
-        if held is None:
-            return draw.choice(seats), wish
-        box, near = held.limits[-1], draw.choice(("", "", "operation", "cell", "division", "year", "household"))
-        wish = Wish(
-            wish.operation if near == "operation" else draw.choice(sorted(box.operations)),
-            wish.cell if near == "cell" else draw.choice(sorted(box.cells)),
-            wish.division if near == "division" else draw.choice(sorted(box.places)),
-            wish.data_year if near == "year" or not box.years else draw.choice(sorted(box.years)),
-            wish.household
-            if near == "household" or not box.households
-            else draw.choice(sorted(box.households, key=str)),
-        )
-        mine = [each for each in seats if (each.unit, each.role) == (held.unit, held.role)]
-        return draw.choice((*mine, *mine, draw.choice(seats)) if mine else seats), wish
-
-    def check(self, draw: Draw, times: int = 4) -> None:
-        """Decisions now, and as of instants that have passed, are those of the envelope."""
-        for _ in range(times):
-            seat, wish = self.wish(draw)
-            past = [each for each in TICKS if each <= self.now]
-            self.compare(seat, wish, draw.choice((self.now, self.now, draw.choice(past or [self.now]))))
-
-    def compare(self, seat: Seat, wish: Wish, at: Any) -> None:
-        told, expected = (
-            self.realm.decided(self.realm.rows.post[seat.number], wish, at),
-            self.envelope.permits(seat, wish, at),
-        )
-        if not isinstance(told, Permit):
-            self.refusals += 1
-            if told == "scope_needs_confirmation":
-                known = self.envelope.holdings
-                assert any(self.envelope.waits(each, wish.division) for each in known if known[each].unit == seat.unit)
-            assert not expected, f"{told} although {expected} hold {wish} for {seat} at {at}"
-            return
-        self.permits += 1
-        assert told.grant.number in expected, f"escape: {told.grant.number} {wish} for {seat} at {at}"
-        line = self.envelope.line(told.grant.number)
-        assert [each.number for each in told.chain] == [each.number for each in line]
-        root = told.chain[0]
-        assert root.parent is None
-        assert (root.origin, root.document is not None) in (("request", True), ("unified", False))
-        assert root.window is None or root.window in self.envelope.openings
-        assert told.rule.startswith("roles.csv:")
 
     def descend(self) -> None:
         """Five times the whole of what was just made, from hand to hand in the county's office."""
@@ -258,7 +221,15 @@ ACTS = {
     "leave": 1,
     "appoint": 2,
     "stand_in": 2,
-    "update": 1,
+    "stand_down": 1,
+    "void": 1,
+    "update": 3,
+    "confirm": 7,
+    "carry": 1,
+    "move": 2,
+    "accept": 3,
+    "repeat": 1,
+    "forbid": 1,
     "wait": 2,
     "edit": 9,
 }

@@ -38,7 +38,7 @@ TEXT = Text(
     cc=("u-6403-lead",), contact=None, phone=None, ground="quarterly_income", ground_text=None, lines=(LINE,),
     attachments=(PAPER,),
 )  # fmt: skip
-REPLY = Reply("PIFU", "宁乡振发〔2026〕12号", None, date(2026, 11, 25), "同乡振发〔2026〕31号")
+REPLY = Reply("PIFU", "宁乡振发〔2026〕12号", None, date(2026, 11, 23), "同乡振发〔2026〕31号")
 YES = (Answer(1, "approved", None, None),)
 
 

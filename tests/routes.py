@@ -50,6 +50,11 @@ class Route:
         return self.path.startswith(problems.ACCESS)
 
     @property
+    def tries(self) -> bool:
+        """Whether it is a question to a draft, which decides nothing."""
+        return self.path.endswith("/questions")
+
+    @property
     def public(self) -> bool:
         return self.path in PUBLIC
 
@@ -87,6 +92,8 @@ class Things:
     replay: int = 1
     policy: str = "0" * 64
     tie: int = 1
+    approval: int = 1
+    transfer: int = 1
 
     @staticmethod
     def on(town: worlds.Town) -> Things:
@@ -117,7 +124,8 @@ class Things:
         tie = town.post("/v1/ties", worlds.ADMIN, wish).json()["id"]
         return Things(
             town.received(), grant, found[0], post["post"], found[1], town.paper(), erasure, deputy, officer,
-            edition=edition, replay=replay, policy=policy, tie=tie,
+            edition=edition, replay=replay, policy=policy, tie=tie, approval=agreed(town),
+            transfer=transferred(town),
         )  # fmt: skip
 
     def url(self, path: str) -> str:
@@ -126,7 +134,8 @@ class Things:
             "requests": self.request, "grants": self.grant, "windows": self.window, "posts": self.post,
             "people": worlds.OFFICER, "entries": self.edit, "attributions": self.edit, "attachments": self.sha256,
             "divisions": worlds.COUNTY, "households": "h-monitored", "tile": "0", "editions": self.edition, "units": f"u-{worlds.VILLAGE}-village", "erasures": self.erasure,
-            "deputies": self.deputy, "officers": self.officer, "replays": self.replay, "policies": self.policy, "ties": self.tie,
+            "deputies": self.deputy, "officers": self.officer, "replays": self.replay, "policies": self.policy, "ties": self.tie, "approvals": self.approval,
+            "transfers": self.transfer,
         }  # fmt: skip
 
         def filled(match: re.Match[str]) -> str:
@@ -144,6 +153,27 @@ def offices(town: worlds.Town, until: str) -> tuple[int, int]:
     person = town.post("/v1/people", worlds.SYSTEM_ADMIN, {"name": "王建国", "identity_number": number}).json()["id"]
     wish = {"person": person, "unit": worlds.REGION_LEAD, "role": "audit_admin", "reason": "轮岗"}
     return deputy, town.post("/v1/officers", worlds.SYSTEM_ADMIN, wish).json()["id"]
+
+
+def agreed(town: worlds.Town) -> int:
+    """An approval that nobody uses."""
+    cell, operation, now = "monitored.risk_elimination", "rollback_elimination", datetime.now(UTC)
+    town.granted(town.line(cells=[cell], operations=[operation, "review"]))
+    wish = {
+        "person": worlds.ADMIN, "household": "h-monitored", "cell": cell, "operation": operation, "data_year": now.year,
+        "until": (now + timedelta(days=1)).isoformat(), "reason": "入户复核",
+    }  # fmt: skip
+    return int(town.post("/v1/approvals", worlds.ADMIN_B, wish).json()["id"])
+
+
+def transferred(town: worlds.Town) -> int:
+    """A transfer of somebody who acts in no walk."""
+    held = town.get(f"/v1/people/{worlds.FAR_REVIEWER}", worlds.SYSTEM_ADMIN).json()["posts"][0]["post"]
+    wish = {
+        "person": worlds.FAR_REVIEWER, "from_post": held, "unit": "u-640324-civil_affairs", "role": "department_officer",
+        "reason": "工作调动",
+    }  # fmt: skip
+    return int(town.post("/v1/transfers", worlds.ADMIN, wish).json()["id"])
 
 
 @dataclass

@@ -12,14 +12,16 @@ from acts import FOLDER, as_superuser, rows
 from conftest import World
 from worlds import ADMIN, APPROVER, AUDITOR, CLERK, COLLECTOR, COUNTY, SECURITY_ADMIN, SIGNATORY, Town
 
-from api import founding, policies
+from api import amendments, founding, policies
 from authz import amendment, bundle, lint, narrowing, policy, table
 from authz.difference import between, rights, told
+from authz.pdp import Rule
 
 FILES = policies.files(FOLDER)
 SET = policy.parse(FILES)
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 DENY = "p,grassroots,update,monitored.income,deny\n"
+ALONE = "p,grid_worker,update,daily_cells,allow\np,grid_worker,query,daily_cells,allow\n"
 
 
 @pytest.fixture
@@ -36,6 +38,11 @@ def texts(**changed: Callable[[str], str]) -> dict[str, str]:
 
 def less(text: str) -> str:
     return text.replace("p,grassroots,verify,daily_cells,allow\n", "")
+
+
+def regroup(text: str) -> str:
+    """Grid workers stand alone: whatever a county forbids to the group no longer reaches them."""
+    return text.replace("g,grid_worker,grassroots\n", "g,grid_worker,registered\n") + ALONE
 
 
 def proposed(town: Town, files: dict[str, str], *, person: str = SECURITY_ADMIN, division: str = "64") -> Any:
@@ -211,9 +218,9 @@ class Everything:
 
 
 @pytest.mark.parametrize("text", [
-    "p,grassroots,update,monitored.income,allow\n", "g,grassroots,registered\n", "p,auditor,read,log,deny\n", "",
+    "p,grassroots,update,monitored.income,allow\n", "g,grassroots,registered\n", "p,auditor,read,log,deny\n",
     "p,county_admin,revoke,grant,deny\n", "p,region_approver,decide,request,deny\n", "p,king,update,monitored.income,deny\n",
-    "p,grassroots,update,everything,deny\n", "p,registered,read,division,deny\n", "# nothing\n", "p,grassroots,rollback_elimination,monitored.base,deny\n",
+    "p,grassroots,update,everything,deny\n", "p,registered,read,division,deny\n", "p,grassroots,rollback_elimination,monitored.base,deny\n",
 ])  # fmt: skip
 def test_what_does_more_than_take_from_ones_own_is_no_narrowing(text: str) -> None:
     with pytest.raises(table.BadTable):
@@ -225,6 +232,27 @@ def test_a_county_may_not_touch_another_or_the_region(town: Town) -> None:
     assert proposed(town, texts(roles_csv=less), person=ADMIN, division="64").status_code == 403
     refused = proposed(town, {"roles.csv": DENY.replace("deny", "allow")}, person=ADMIN, division=COUNTY)
     assert (refused.status_code, refused.json()["code"]) == (422, "bad_policy")
+
+
+def test_a_county_goes_back_to_the_rules_of_the_region(database: World) -> None:
+    """By the same two persons; the way back is the way in, and nothing but it gives the right back."""
+    with Town(database) as town:
+        town.delegated(town.granted()[0])
+        empty = {"roles.csv": "# 恢复执行自治区的规则\n"}
+        nothing = proposed(town, empty, person=ADMIN, division=COUNTY)
+        assert (nothing.status_code, nothing.json()["code"]) == (422, "nothing_changed")
+        narrowed = proposed(town, {"roles.csv": DENY}, person=ADMIN, division=COUNTY).json()
+        assert adopted(town, narrowed["policy"], SIGNATORY).status_code == 200
+        back = proposed(town, empty, person=ADMIN, division=COUNTY).json()
+        assert (back["base"], back["gained"], back["lost"]) == (narrowed["policy"], narrowed["lost"], [])
+        assert {each.split()[1] for each in back["gained"]} == {"update"}
+        assert town.post("/v1/edits", COLLECTOR, town.edit()).status_code == 403
+        assert adopted(town, back["policy"], ADMIN).status_code == 403
+        assert adopted(town, back["policy"], SIGNATORY).status_code == 200
+        assert town.post("/v1/edits", COLLECTOR, town.edit()).status_code == 201
+        assert town.get("/v1/policies", AUDITOR).json()["narrowings"] == []
+        again = proposed(town, {"roles.csv": DENY}, person=ADMIN, division=COUNTY).json()
+        assert (again["base"], again["lost"]) == (back["policy"], narrowed["lost"])
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------------
@@ -244,3 +272,24 @@ def test_the_rules_of_the_repository_have_no_fault() -> None:
     assert lint.warnings(SET) == ()
     assert set(lint.NUMBERS) <= set(SET.handling)
     assert amendment.whole(FILES).digest == bundle.digest(FILES) == SET.digest
+
+
+def test_reading_a_set_again_compiles_nothing(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each set is compiled once by a process, however often it is read beside the one in force."""
+    digest = proposed(town, texts(roles_csv=less)).json()["policy"]
+    first = town.get(f"/v1/policies/{digest}", AUDITOR).json()
+    assert first["difference"]["lost"]
+    compiled: list[str] = []
+    compile_ = Rule.compile
+
+    def counted(made: policy.PolicySet) -> Rule:
+        compiled.append(made.digest)
+        return compile_(made)
+
+    monkeypatch.setattr(Rule, "compile", counted)
+    assert town.get(f"/v1/policies/{digest}", AUDITOR).json() == first
+    assert town.get(f"/v1/policies/{SET.digest}", AUDITOR).json()["difference"]["lost"] == []
+    assert compiled == []
+    monkeypatch.setattr(amendments, "between", lambda old, new, rules: between(old, new))  # the control
+    assert town.get(f"/v1/policies/{digest}", AUDITOR).json() == first
+    assert compiled == [SET.digest, digest]

@@ -14,6 +14,7 @@ from test_authority import code
 from test_delegation import hand_on
 
 from authz import reply, revocation, window
+from authz.citation import Letter
 from authz.fact import Where, instant
 from authz.grant import GrantIssued
 from authz.reply import Answer
@@ -43,7 +44,9 @@ def test_no_step_of_the_reply_is_taken_in_another_state(state: str, verb: str) -
     else:
         other = replace(REPLY, number="宁乡振发〔2026〕99号")
         told = code(lambda: office.run(verb, answer=other))
-        assert told == ("" if state in POSSIBLE[verb] else "wrong_state")
+        # What is not signed yet is absent for the region.
+        wrong = "unknown" if state == "drafted" else "wrong_state"
+        assert told == ("" if state in POSSIBLE[verb] else wrong)
 
 
 def test_a_letter_is_received_between_its_date_and_today() -> None:
@@ -55,6 +58,35 @@ def test_a_letter_is_received_between_its_date_and_today() -> None:
         date(2026, 11, 24): "unacceptable",
     }
     assert {day: code(reply.received, office.row, "1", day, office.scene("p-44")) for day in days} == days
+
+
+def test_a_reply_is_dated_between_its_request_and_today() -> None:
+    days = {
+        date(2026, 11, 19): "dated_before",
+        date(2026, 11, 20): "",
+        date(2026, 11, 23): "",
+        date(2026, 11, 24): "unacceptable",
+    }
+    office = Office().run(*WAY[:4])
+    scene = office.scene("p-55")
+    told = {day: code(reply.decided, office.row, replace(REPLY, dated=day), YES, "c", (), scene) for day in days}
+    assert told == days
+    # Today is that of the service: at 16:00 UTC the next day has come.
+    scene.at = NOW.replace(hour=16)
+    assert code(reply.decided, office.row, replace(REPLY, dated=date(2026, 11, 24)), YES, "c", (), scene) == ""
+
+
+LETTERS = [("1", "u-64-lead", "2026", "already_registered"), ("1", "u-64-lead", "2025", ""), ("1", "u-6403-lead", "2026", ""),
+           ("2", "u-64-lead", "2026", "")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "unit", "year", "told"), LETTERS)
+def test_a_register_number_is_one_letter_of_a_unit_and_year(number: str, unit: str, year: str, told: str) -> None:
+    office = Office().run("draft", "sign")
+    office.rows.mail = {number: [Letter(99, unit, year)]}
+    scene = office.scene("p-44")
+    for written in ("1", " １ ", "1\u3000"):
+        assert code(reply.received, office.row, written, date(2026, 11, 23), scene) == told
 
 
 def test_every_rest_of_the_handling_clock_is_kept() -> None:

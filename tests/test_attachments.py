@@ -128,6 +128,9 @@ def test_the_same_bytes_come_back_to_whoever_sees_the_request(town: Town) -> Non
     assert town.get(f"/v1/attachments/{sha256}", HANDLER).status_code == 404
     body = town.draft()
     number = town.post("/v1/requests", CLERK, body | {"attachments": [sha256]}).json()["id"]
+    for person, status in ((CLERK, 200), (AUDITOR, 200), (HANDLER, 404), (APPROVER, 404), (OBSERVER, 404)):
+        assert town.get(f"/v1/attachments/{sha256}", person).status_code == status, "what is not signed is the county's"
+    assert town.change(f"/v1/requests/{number}/signature", SIGNATORY).status_code == 200
     for person in (CLERK, SIGNATORY, HANDLER, APPROVER, OBSERVER, AUDITOR):
         answer = town.get(f"/v1/attachments/{sha256}", person)
         assert (answer.status_code, answer.content) == (200, paper), person
@@ -137,7 +140,6 @@ def test_the_same_bytes_come_back_to_whoever_sees_the_request(town: Town) -> Non
         assert "sandbox" in answer.headers["content-security-policy"]
     for person in (TOWN_ADMIN, COLLECTOR):
         assert town.get(f"/v1/attachments/{sha256}", person).status_code == 404
-    assert town.change(f"/v1/requests/{number}/signature", SIGNATORY).status_code == 200
 
 
 def test_bytes_that_changed_in_the_store_are_not_given_out(town: Town, database: World) -> None:

@@ -242,6 +242,8 @@ def test_77_no_step_is_skipped_and_93_officers_touch_no_data(database: World) ->
         seen = town.get(f"/v1/requests/{number}", CLERK).headers["etag"]
         body = {"lines": [{"line": 1, "outcome": "approved"}], "opinion": "同意"}
         answer = town.post(f"/v1/requests/{number}/proposal", HANDLER, body, if_match=seen)
+        assert told(answer) == (404, "unknown"), "what is not signed is absent for the region"
+        answer = town.change(f"/v1/requests/{town.filed()}/proposal", HANDLER, body)
         assert told(answer) == (409, "wrong_state")
 
 

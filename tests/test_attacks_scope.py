@@ -124,7 +124,7 @@ def test_63_64_a_household_is_edited_where_it_lives(town: Town) -> None:
 
 
 def test_81_lists_are_the_filter_of_the_single_answers(town: Town) -> None:
-    """P14 for grants, requests and people: nobody lists what he may not open, nor opens what is not listed."""
+    """P14 for grants and requests (people: `test_who_is_on_the_roster_for_whom`): nobody lists what he may not open, nor opens what is not listed."""
     town.filed()
     grants = range(town.size())
     for person in ("p-1002", ADMIN, "p-1011", "p-1021", "p-1031", TOWN_ADMIN, "p-1211", COLLECTOR, "p-2021"):

@@ -221,3 +221,28 @@ def test_states_are_mapped_and_waiting_has_an_end() -> None:
     assert proposal.status(waiting, None, now + timedelta(days=29)) == "pending"
     assert proposal.status(waiting, None, now + timedelta(days=30)) == "expired"
     assert proposal.status(row | {"state": "declined"}, None, now + timedelta(days=99)) == "denied"
+
+
+@pytest.mark.parametrize(
+    ("strength", "code"), [("block", "duty_conflict"), ("trim", "no_grant"), ("extra", "approval_needed")]
+)
+def test_where_a_duty_stands_in_the_way_nothing_is_applied_for(
+    database: World, tmp_path: Path, strength: str, code: str
+) -> None:
+    """It takes another person and no paper, whatever strength the duty has."""
+    folder = tmp_path / "policies"
+    shutil.copytree(acts.FOLDER, folder)
+    with (folder / "handling.toml").open("a") as file:
+        file.write(SWITCH)
+    duties = (folder / "duties.csv").read_text("utf-8")
+    row = "collector_verifier,record,collect update,verify,"
+    (folder / "duties.csv").write_text(duties.replace(f"{row}block", f"{row}{strength}"), "utf-8")
+    with Town(database, policies=folder) as built:
+        built.delegated(built.granted()[0])
+        assert built.post("/v1/edits", COLLECTOR, built.edit(operation="collect", changes=[])).status_code == 201
+        verify = question(action="verify", properties={"quarter": 4})
+        assert not decision(built.post(ONE, COLLECTOR, verify)), "and nothing beside it"
+        told = built.post(ONE, COLLECTOR, verify | {"options": {"explain": True}}).json()["context"]
+        assert (told["code"], told["duty"]) == (code, "collector_verifier")
+        assert "依据不足" not in told["reason_user"]
+        assert denied(built), "the negative control: what a paper could cure is offered"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import counties
+import editions
 import pytest
 from conftest import World
-from worlds import ADMIN, COLLECTOR, SYSTEM_ADMIN, VILLAGE, Town
+from worlds import ADMIN, COLLECTOR, COUNTY, OTHER_VILLAGE, SYSTEM_ADMIN, VILLAGE, WANGTUAN, YUHAI, Town
 
 CHILDREN = {"": 1, "parent=64": 5, "parent=6403": 5, "parent=640324": 11, f"parent={VILLAGE}": 0}
 
@@ -41,6 +43,37 @@ def test_attack_60_a_code_is_named_as_in_its_edition(database: World) -> None:
         now = {each["code"] for each in town.get("/v1/divisions?parent=640323", ADMIN).json()["items"]}
         then = {each["code"] for each in town.get("/v1/divisions?parent=640323&at=2020-12-31", ADMIN).json()["items"]}
         assert "640323104" in then - now
+
+
+def test_a_past_day_has_the_tree_of_the_edition_in_force_then(database: World) -> None:
+    """The width of a code says where it was first put, and nothing of where it lay on a day."""
+    moved = {OTHER_VILLAGE: editions.line(OTHER_VILLAGE, editions.name(OTHER_VILLAGE), WANGTUAN)}
+    city = {"6403": "6403,吴中市,city,64,640300000000\n"}
+    with Town(database) as town:
+        editions.in_force(town, editions.body(moved | city, "renamed,6403,6403"))
+        editions.in_force(town, editions.body({}, "renamed,6403,6403", edition="2026-07-31"))
+        for at, parent, name in (
+            ("2026-06-29", YUHAI, "吴忠市"), ("2026-07-01", WANGTUAN, "吴中市"), ("2026-08-01", YUHAI, "吴忠市"),
+        ):  # fmt: skip
+            told = town.get(f"/v1/divisions/{OTHER_VILLAGE}?at={at}", COLLECTOR).json()
+            assert (told["parent"], told["abolished"]) == (parent, False), at
+            for place in (YUHAI, WANGTUAN):
+                listed = town.get(f"/v1/divisions?parent={place}&at={at}", COLLECTOR).json()
+                assert (OTHER_VILLAGE in [each["code"] for each in listed["items"]]) is (place == parent), (at, place)
+                assert listed["edition"] == told["edition"]
+            assert town.get(f"/v1/divisions/6403?at={at}", COLLECTOR).json()["name"] == name
+            cities = town.get(f"/v1/divisions?parent=64&at={at}", COLLECTOR).json()["items"]
+            assert name in [each["name"] for each in cities]
+
+
+def test_a_place_of_the_past_has_children_only_then(database: World) -> None:
+    with Town(database) as town:
+        editions.in_force(town, counties.recoded())
+        for at, old, new in (("2026-06-29", 11, 0), ("2026-07-01", 0, 11)):
+            for place, count in ((COUNTY, old), (counties.RENAMED, new)):
+                told = town.get(f"/v1/divisions?parent={place}&at={at}", COLLECTOR)
+                assert (told.status_code, told.json()["total"]) == (200, count), (at, place)
+        assert town.get("/v1/divisions?parent=640399&at=2026-06-29", COLLECTOR).status_code == 422
 
 
 DEADLINES = [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from acts import law
 
-from api import dossiers
+from api import pace
 from authz.decision import Scene
 from authz.fact import instant
 from authz.register import Rows
@@ -37,7 +37,7 @@ def row(started: str, *paused: tuple[str, str | None], decided: str | None = Non
     (row("2026-09-30T10:00"), "2026-10-08T10:00", 1),
 ])  # fmt: skip
 def test_working_days_that_ran(found: dict[str, Any], now: str, days: int) -> None:
-    told = dossiers.clock(found, Scene(Rows(), at(now), 1, law()))
+    told = pace.clock(found, Scene(Rows(), at(now), 1, law()))
     assert told is not None
     assert (told["days"], told["limit"]) == (days, None)
     assert "时限以本地设定为准" in told["note"]
@@ -46,4 +46,4 @@ def test_working_days_that_ran(found: dict[str, Any], now: str, days: int) -> No
 def test_no_clock_before_receipt() -> None:
     found = row("2026-11-23T10:00")
     found["body"]["clock"] = None
-    assert dossiers.clock(found, Scene(Rows(), at("2026-11-24T10:00"), 1, law())) is None
+    assert pace.clock(found, Scene(Rows(), at("2026-11-24T10:00"), 1, law())) is None

@@ -113,6 +113,7 @@ def test_a_killed_parent_leaves_a_postmaster_and_the_next_start_takes_over(tmp_p
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.usefixtures("terminal")
 def test_a_stop_signal_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     with other_process(tmp_path / "var") as (process, _):
         assert occupants(tmp_path / "var" / "cluster")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,21 @@ def test_a_practice_log_takes_a_changed_folder_on_record_first(database: World, 
     founding.found(store(database), changed, ORIGIN, demo=True)
     assert kinds(database.engine)[4:] == ["PolicyLoaded"]
     assert charter(database.engine)["policy"] == changed.charter["policy"] == changed.law.policy.digest
+
+
+@pytest.mark.parametrize(("demo", "more"), [(False, []), (True, ["PolicyLoaded"])])
+def test_two_starts_at_once_with_two_folders_found_one_log(
+    database: World, tmp_path: Path, demo: bool, more: list[str]
+) -> None:
+    """Whoever comes second finds the law on record; where nothing is real, his own comes behind it, for both."""
+    books = [founding.read_lawbook(POLICIES), with_another_line(tmp_path)]
+    with ThreadPoolExecutor(2) as pool:
+        first = list(pool.map(lambda book: founding.found(store(database), book, ORIGIN, demo=demo), books))
+    assert sorted(first) == [False, True]
+    assert kinds(database.engine) == ["LogOpened", "PolicyLoaded", "EditionLoaded", "CalendarLoaded", *more]
+    winner = books[first.index(not demo)].charter["policy"]
+    with database.engine.connect() as connection:
+        assert {book.on_record(connection).policy.digest for book in books} == {winner}
 
 
 def test_a_process_that_would_decide_by_another_law_decides_nothing(database: World, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ RIGHTS: dict[str, str] = {
     "entry": "SI", "act": "SI", "head": "SU", "vault": "SID", "content": "SID", "usage": "SI", "idempotency": "SIUD",
     "person": "SIU", "unit": "SIU", "post": "SIU", "household": "SIU", "grants": "SIU", "request": "SIU", "opening": "SIU", "erasure": "SIU",
     "document": "SIU", "charter": "SIU", "alembic_version": "S", "stranger": "SIUD", "ceremony": "SIUD", "cosignature": "SIUD",
-    "witness": "SIUD", "node": "SI", "leaves": "SI", "node_sm3": "SIU", "checkpoint": "SIU", "edge": "SIUD", "halt": "SIUD",
+    "witness": "SIUD", "node": "SI", "leaves": "SI", "node_sm3": "SI", "checkpoint": "SIU", "edge": "SIUD", "halt": "SIUD",
     "tie": "SIU", "approval": "SIU", "pair": "SIU", "officer": "SIU", "amendment": "SIU", "proposal": "SIU", "edition": "SIU",
     "imported": "SIU", "replay": "SIU", "redecided": "SIU",
 }  # fmt: skip

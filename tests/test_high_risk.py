@@ -85,7 +85,7 @@ def with_change(old: str, new: str) -> dict[str, bytes]:
     return {**FILES, CATALOGUE: FILES[CATALOGUE].replace(old.encode(), new.encode(), 1)}
 
 
-DOUBLE = 'module = "base", fields = ["name", "id_no"], operations = ["update"]'
+DOUBLE = 'module = "base", fields = ["name", "id_no"], operations = ["collect", "update", "verify", "review"]'
 BAD = [
     (with_change('grounds = ["risk_elimination"]', 'grounds = ["whim"]'), "whim"),
     (with_change('grounds = ["risk_elimination"]', "grounds = []"), "empty"),
@@ -115,12 +115,28 @@ def test_a_caution_is_called_for_by_all_of_its_fields_and_no_fewer() -> None:
     names = ["name", "id_no", "sex", "first_identified_on"]
     for count in range(len(names) + 1):
         for some in combinations(names, count):
-            found = caution.called_for(WORDS.cautions, "base", "update", some)
+            changes = [(each, "before", "after") for each in some]
+            found = caution.called_for(WORDS.cautions, "base", "update", changes)
             assert ("identity_double_change" in found) == ({"name", "id_no"} <= set(some))
             assert ("first_identified_changed" in found) == ("first_identified_on" in some)
-            assert not caution.called_for(WORDS.cautions, "base", "collect", some)
-            assert not caution.called_for(WORDS.cautions, "income", "update", some)
-            assert not caution.called_for({}, "base", "update", some)
+            assert not caution.called_for(WORDS.cautions, "income", "update", changes)
+            assert not caution.called_for({}, "base", "update", changes)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_change_is_not_made_quiet_by_calling_it_something_else(operation: str) -> None:
+    """Whatever may carry fields is watched, but for what is collected where nothing stood, and deletion."""
+    double = [("name", "before", "after"), ("id_no", "before", "after")]
+    module = WORDS.cells[CELL[operation]].module
+    names = {name: each for name, each in WORDS.cautions.items() if each.module == module}
+    every = [(field, "before", "after") for each in names.values() for field in each.fields]
+    watched = OPERATIONS[operation]["writes"] and operation != "delete"
+    assert set(caution.called_for(WORDS.cautions, module, operation, every)) == (set(names) if watched else set())
+    if module == "base":
+        first = [(field, None, "after") for field, _, _ in double]
+        found = caution.called_for(WORDS.cautions, module, operation, first)
+        assert (found != ()) == (watched and operation != "collect")
+        assert (caution.called_for(WORDS.cautions, module, operation, [double[0], first[1]]) != ()) == bool(found)
 
 
 @pytest.fixture
@@ -149,9 +165,15 @@ def test_name_and_number_changed_together_are_let_pass_and_noted(town: Town) -> 
     both = edit(town, "name", "sex", "id_no")
     assert kinds(town, town.post("/v1/edits", COLLECTOR, both)) == ["EditPermitted", "HighRiskNoted"]
     assert kinds(town, town.post("/v1/edits/batch", COLLECTOR, [both])) == ["EditPermitted", "HighRiskNoted"]
-    for quiet in (edit(town, "name"), edit(town, "id_no"), both | {"operation": "collect"}, edit(town)):
+    for quiet in (edit(town, "name"), edit(town, "id_no"), edit(town)):
         assert kinds(town, town.post("/v1/edits", COLLECTOR, quiet)) == ["EditPermitted"]
-    (noted, _) = town.get("/v1/entries?kind=HighRiskNoted", AUDITOR).json()["items"]
+    first = [{"field": each, "before": None, "after": "二"} for each in ("name", "id_no")]
+    assert kinds(town, town.post("/v1/edits", COLLECTOR, both | {"operation": "collect", "changes": first})) == [
+        "EditPermitted"
+    ]
+    again = town.post("/v1/edits", COLLECTOR, both | {"operation": "collect"})
+    assert kinds(town, again) == ["EditPermitted", "HighRiskNoted"]
+    (*_, noted) = town.get("/v1/entries?kind=HighRiskNoted", AUDITOR).json()["items"]
     fact = town.get(f"/v1/entries/{noted['number']}", AUDITOR).json()["fact"]
     assert (fact["caution"], fact["household"], fact["person_id"]) == (
         "identity_double_change",

@@ -94,3 +94,41 @@ def test_the_receiving_side_may_ask_but_not_accept_itself(database: World) -> No
         assert (own.status_code, own.json()["code"]) == (403, "duty_conflict")
         assert town.change(f"{path}/acceptance", ADMIN_B).status_code == 200
         assert town.get("/v1/households/h-404", ADMIN).text == town.get(path, FAR_ADMIN).text
+
+
+def test_a_move_is_taken_back_by_the_side_that_asked_while_it_is_open(database: World) -> None:
+    with Town(database) as town:
+        path, body = "/v1/households/h-monitored", {"division": FAR_VILLAGE, "reason": "易地搬迁"}
+        back = {"reason": "农户决定不再搬迁"}
+        assert town.change(f"{path}/withdrawal", TOWN_ADMIN, back).json()["code"] == "wrong_state"
+        for by in (TOWN_ADMIN, ADMIN):
+            assert town.change(f"{path}/move", TOWN_ADMIN, body).status_code == 200
+            assert town.post(f"{path}/withdrawal", TOWN_ADMIN, back).status_code == 428
+            assert town.post(f"{path}/withdrawal", TOWN_ADMIN, back, if_match='"1"').status_code == 412
+            for person, code in ((FAR_ADMIN, "outside_division"), (CLERK, "no_role"), (HANDLER, "no_role")):
+                refused = town.change(f"{path}/withdrawal", person, back)
+                assert (refused.status_code, refused.json()["code"]) == (403, code), person
+            assert town.change(f"{path}/withdrawal", by, {}).json()["code"] == "misshapen"
+            assert town.change(f"{path}/withdrawal", by, back).status_code == 200
+            told = town.get(path, ADMIN).json()
+            assert (told["division"], told["moving_to"], told["move_asked_by"]) == (VILLAGE, None, None)
+            assert town.get(path, FAR_ADMIN).status_code == 404, "no party any more"
+        assert town.change(f"{path}/acceptance", ADMIN_B).json()["code"] == "wrong_state"
+        assert town.change(f"{path}/move", TOWN_ADMIN, body).status_code == 200
+        assert town.change(f"{path}/acceptance", FAR_ADMIN).status_code == 200
+        assert town.change(f"{path}/withdrawal", FAR_ADMIN, back).json()["code"] == "wrong_state"
+
+
+def test_the_side_is_that_of_the_asking_also_when_the_asker_has_left(database: World) -> None:
+    """Asked by the receiving side: the side that holds the household cannot take it back, whoever is in office."""
+    with Town(database) as town:
+        path, body = "/v1/households/h-far", {"division": OTHER_VILLAGE, "reason": "投亲"}
+        back = {"reason": "不再迁来"}
+        assert town.post(f"{path}/move", TOWN_ADMIN, body).status_code == 200
+        assert town.change(f"{path}/withdrawal", FAR_ADMIN, back).json()["code"] == "outside_division"
+        post = town.get(f"/v1/people/{TOWN_ADMIN}", ADMIN).json()["posts"][0]["post"]
+        left = {"person": TOWN_ADMIN, "from_post": post, "unit": "u-640324-civil_affairs", "role": "department_officer"}
+        assert town.post("/v1/transfers", ADMIN, left | {"reason": "调动"}).status_code == 201
+        assert town.change(f"{path}/withdrawal", FAR_ADMIN, back).json()["code"] == "outside_division"
+        assert town.post(f"{path}/withdrawal", TOWN_ADMIN, back).status_code == 404
+        assert town.change(f"{path}/withdrawal", ADMIN_B, back).status_code == 200

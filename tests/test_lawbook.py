@@ -56,6 +56,25 @@ def test_what_is_kept_stays_small() -> None:
     assert len(store) <= lawbook.MOST_KEPT
 
 
+@given(st.lists(st.integers(0, 3 * lawbook.MOST_KEPT), max_size=200))
+def test_what_is_in_use_is_kept_however_much_else_is_looked_at(others: list[int]) -> None:
+    """The law in force is asked for by every batch; nobody makes it be parsed again under the lock."""
+    store: dict[int, int] = {}
+    made: list[int] = []
+
+    def make(number: int) -> int:
+        made.append(number)
+        return number
+
+    for other in others:
+        for number in (-1, other):
+            assert lawbook._kept(store, number, lambda number=number: make(number)) == number
+    assert made.count(-1) <= 1
+    assert len(store) <= lawbook.MOST_KEPT
+    # The control: what is not in use goes.
+    assert len(set(others)) < lawbook.MOST_KEPT or len({*others} - {*store}) > 0
+
+
 @pytest.mark.parametrize(("parse", "part", "name"), [
     (lambda files: lineage.parse_bundle("2023-06-30", files), "divisions", "ningxia_history.csv"),
     (calendar.parse_bundle, "calendars", "layers.csv"), (calendar.parse_bundle, "calendars", "cn_holiday_adjustments_2021_2026.csv"),

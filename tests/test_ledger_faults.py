@@ -13,6 +13,7 @@ from acts import Ask, Say, as_superuser, caller, employ, established, loaded, ra
 from conftest import Server, World
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
+from statements import watched
 
 from audit import ledger as ledgers
 from audit import settlement
@@ -42,22 +43,21 @@ def undone(connection: Connection) -> None:
 @contextmanager
 def at_commit(world: World, *faults: Fault) -> Iterator[list[Fault]]:
     """These faults, one per commit of a batch, in order."""
-    waiting = list(faults)
+    waiting, told = list(faults), {"batch": False}
 
     def strike(connection: Connection) -> None:
-        if waiting and connection.info.get("batch"):
+        if waiting and told["batch"]:
             waiting.pop(0)(connection)
 
-    def mark(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
-        connection.info["batch"] = "UPDATE head" in statement
+    def mark(driver: Any, statement: str) -> None:
+        told["batch"] = "UPDATE head" in statement
 
     event.listen(world.engine, "commit", strike)
-    event.listen(world.engine, "before_cursor_execute", mark)
     try:
-        yield waiting
+        with watched(mark):
+            yield waiting
     finally:
         event.remove(world.engine, "commit", strike)
-        event.remove(world.engine, "before_cursor_execute", mark)
 
 
 @pytest.mark.parametrize("faults", [(lost,), (undone,), (lost, undone), (undone, lost), (undone, undone, lost)])
@@ -103,19 +103,22 @@ def test_a_refusal_that_shares_an_entry_stands_after_a_lost_answer(database: Wor
 def test_a_failure_at_any_statement_leaves_nothing_half_written(database: World) -> None:
     seen = {"n": 0, "strike": -1}
 
-    def strike(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
+    def strike(driver: Any, statement: str) -> None:
         seen["n"] += 1
         if seen["n"] == seen["strike"]:
-            raise OperationalError(statement, {}, psycopg.OperationalError("cut"))
+            struck.append(statement)
+            raise psycopg.OperationalError("cut")
 
-    with running(database.engine) as ledger:
-        event.listen(database.engine, "before_cursor_execute", strike)
+    struck: list[str] = []
+    with running(database.engine) as ledger, watched(strike):
         for place in range(1, 16):
             seen |= {"n": 0, "strike": place}
             outcome = submitted(ledger, [Say(facts=(loaded(f"h-{place}-a"),)), Say(facts=(loaded(f"h-{place}-b"),))])
             assert [each.number for each in outcome] == [place * 2 - 2, place * 2 - 1]
-        event.remove(database.engine, "before_cursor_execute", strike)
     assert len(rows(database, "SELECT 1 FROM household")) == 30
+    assert {"COPY entry", "UPDATE head"} <= {
+        part for part in ("COPY entry", "UPDATE head") for each in struck if part in each
+    }
 
 
 def test_killed_connections_are_replaced(database: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 from acts import Say, as_superuser, laws, loaded, rows, running
 from conftest import World
 
-from audit.batch import Clockwatch
+from audit.clockwatch import Clockwatch
 from audit.ledger import QUEUE, Ledger
 from authz import refusal
 

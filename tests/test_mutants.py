@@ -15,7 +15,7 @@ from killers import LAST, caught, checks
 from mutants import Mutant, mutants
 from relapses import RELAPSES, relapsed
 
-from authz import decision, delegation, grant, reply, revocation, window
+from authz import decision, delegation, grant, law, reply, revocation, window
 
 HUNT = 1000 if "CONTAINMENT_SEQUENCES" in os.environ else LAST
 WORDING = frozenset({"who_can_grant", "_giver"})
@@ -23,16 +23,16 @@ WORDING = frozenset({"who_can_grant", "_giver"})
 
 MODULES: dict[str, tuple[ModuleType, int]] = {
     "decision": (decision, 3), "grant": (grant, 2), "delegation": (delegation, 3), "revocation": (revocation, 2), "reply": (reply, 1),
-    "window": (window, 1),
+    "window": (window, 1), "law": (law, 1),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
 
 EQUIVALENT = {
-    "decision.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `row is None`":
+    "law.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `row is None`":
         "a short cut: no is no, whatever a county narrows",
-    "decision.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `not self.narrowings`":
+    "law.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `not self.narrowings`":
         "a short cut: without narrowings none of them forbids",
-    "decision.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `not self.divisions.known(division)`":
+    "law.Law.permits: row is None or not self.narrowings or (not self.divisions.known(division)) | without `not self.divisions.known(division)`":
         "an unknown place is covered by nothing, so the answer is no before",
     "delegation.wider: scope is not None and scope != issued | without `scope != issued`":
         "a short cut: what is equal has no misfit",

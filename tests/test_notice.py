@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from worlds import APPROVER, AUDITOR, CLERK, SYSTEM_ADMIN, Town
 
 from api import policies
+from audit import charter
 from authz import calendar, notice, refusal
-from authz.notice import Named, Notice
+from authz.notice import Named, Notice, Span
 
 FILES = policies.tables(FOLDER / "calendars")
 BEFORE = calendar.parse_bundle(FILES)
@@ -122,6 +123,54 @@ def test_what_is_no_notice_is_refused(given: Notice) -> None:
         notice.extended(FILES, given, DIVISIONS)
 
 
+# --- taken back -----------------------------------------------------------------------------------------------------------
+COUNTY = Notice("640324", date(2027, 3, 1), date(2027, 12, 31), (
+    Named(date(2027, 5, 12), "县庆", True), Named(date(2027, 5, 16), "县庆", False),
+), "演示")  # fmt: skip
+STARTS = [date(2027, 1, 1) + timedelta(days=n) for n in range(365)]
+BOTH = notice.extended(notice.extended(FILES, NATION, DIVISIONS), COUNTY, DIVISIONS)
+
+
+@pytest.mark.parametrize("given", [NATION, COUNTY], ids=["nation", "county"])
+def test_what_is_taken_back_was_never_said(given: Notice) -> None:
+    """Loading and taking back is the way there and the way back, in the files and in the deadlines told."""
+    base = FILES if given is NATION else notice.extended(FILES, NATION, DIVISIONS)
+    there = notice.extended(base, given, DIVISIONS)
+    back = notice.shortened(there, Span(given.layer, given.first, given.last))
+    assert calendar.parse_bundle(back) == calendar.parse_bundle(base)
+    ways = [calendar.parse_bundle(each) for each in (base, there)]
+    forth, home = (notice.moved(*each, given, (15, 20), PATH) for each in (ways, ways[::-1]))
+    assert forth
+    assert {(start, days): (old, new) for start, days, new, old in home} == {
+        (start, days): (old, new) for start, days, old, new in forth
+    }
+
+
+@given(st.integers(0, 305), st.booleans())
+def test_only_the_span_is_taken_back(length: int, late: bool) -> None:
+    days = (COUNTY.last - COUNTY.first).days
+    length = min(length, days)
+    begin = COUNTY.last - timedelta(days=length) if late else COUNTY.first
+    made = calendar.parse_bundle(notice.shortened(BOTH, Span("640324", begin, begin + timedelta(days=length))))
+    was = calendar.parse_bundle(BOTH)
+    for day in STARTS:
+        gone = begin <= day <= begin + timedelta(days=length)
+        plain = was.workday(day, ("64", "6403"))
+        assert made.workday(day, PATH) == (plain if gone else was.workday(day, PATH))
+    assert ("640324" in made.layers) == (length < days)
+
+
+@pytest.mark.parametrize("span", [
+    Span("640323", *YEAR), Span("640324", *YEAR), Span("640324", date(2027, 3, 1), date(2028, 1, 1)),
+    Span("640324", date(2027, 4, 1), date(2027, 5, 1)), Span("640324", date(2027, 12, 31), date(2027, 3, 1)),
+    Span("nation", date(2021, 1, 1), date(2027, 12, 31)), Span("nation", date(2021, 1, 1), date(2021, 12, 31)),
+    Span("nation", date(2026, 1, 1), date(2026, 12, 31)),
+], ids=["no layer", "before it", "after it", "the middle", "backwards", "all of the nation", "its beginning", "its middle"])  # fmt: skip
+def test_what_was_not_said_or_would_leave_a_gap_is_not_taken_back(span: Span) -> None:
+    with pytest.raises(refusal.BadNotice):
+        notice.shortened(BOTH, span)
+
+
 # --- over HTTP ------------------------------------------------------------------------------------------------------------
 def asked(town: Town, start: str, division: str = worlds.COUNTY) -> dict[str, Any]:
     told: dict[str, Any] = town.get(f"/v1/deadline?from={start}&days=20&division={division}", CLERK).json()
@@ -173,3 +222,55 @@ def test_only_who_is_appointed_loads_a_notice_and_only_once(database: World) -> 
 def test_a_notice_of_the_wrong_form_is_refused(database: World, change: dict[str, Any]) -> None:
     with Town(database) as town:
         assert town.post("/v1/calendars", SYSTEM_ADMIN, BODY | change).status_code == 422
+
+
+MISTAKEN = BODY | {"layer": worlds.COUNTY, "days": [{"date": "2027-01-12", "name": "县庆", "kind": "off"}]}
+TAKEN = {"layer": worlds.COUNTY, "first": "2027-01-01", "last": "2027-12-31", "reason": "误报为本县"}
+BACK = "/v1/calendars/withdrawals"
+
+
+def test_a_mistaken_layer_is_taken_back_and_what_was_told_meanwhile_stays(database: World) -> None:
+    with Town(database) as town:
+        assert town.post("/v1/calendars", SYSTEM_ADMIN, BODY).status_code == 201
+        before = asked(town, "2026-12-20")
+        assert town.post("/v1/calendars", SYSTEM_ADMIN, MISTAKEN).status_code == 201
+        wrong = asked(town, "2026-12-20")
+        assert wrong["date"] > before["date"]
+        for person in (CLERK, APPROVER, AUDITOR, worlds.ADMIN):
+            assert town.post(BACK, person, TAKEN).status_code == 403
+        done = town.post(BACK, SYSTEM_ADMIN, TAKEN)
+        assert done.status_code == 201, done.text
+        now = asked(town, "2026-12-20")
+        assert (now["date"], now["provisional"]) == (before["date"], False)
+        assert wrong["date"] in {each["date"] for each in now["recounted"]}
+        moved = {each["from"]: each for each in done.json()["moved"] if each["days"] == 20}
+        assert (moved["2026-12-20"]["before"], moved["2026-12-20"]["after"]) == (wrong["date"], before["date"])
+        entry = town.get(f"/v1/entries/{done.json()['entry']}", AUDITOR).json()
+        assert (entry["kind"], entry["fact"]["layer"], entry["fact"]["off"]) == ("CalendarWithdrawn", worlds.COUNTY, 1)
+        assert [each["layer"] for each in town.get("/v1/calendars", CLERK).json()["items"]] == ["nation", "64"]
+        again = town.post(BACK, SYSTEM_ADMIN, TAKEN)
+        assert (again.status_code, again.json()["code"]) == (422, "bad_notice")
+
+
+def test_a_notice_of_the_nation_taken_back_makes_its_deadlines_provisional_again(database: World) -> None:
+    with Town(database) as town:
+        first = asked(town, "2026-12-10")
+        assert town.post("/v1/calendars", SYSTEM_ADMIN, BODY).status_code == 201
+        final = asked(town, "2026-12-10")
+        assert town.post(BACK, SYSTEM_ADMIN, TAKEN | {"layer": "nation"}).status_code == 201
+        now = asked(town, "2026-12-10")
+        assert (now["date"], now["provisional"]) == (first["date"], True)
+        assert (final["date"], False) in {(each["date"], each["provisional"]) for each in now["recounted"]}
+
+
+def test_a_deadline_is_remembered_through_many_notices(database: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Town(database) as town:
+        first = asked(town, "2026-12-10")
+        assert town.post("/v1/calendars", SYSTEM_ADMIN, BODY).status_code == 201
+        for day in range(1, 27):
+            days = [{"date": f"2027-06-{day:02}", "name": "县庆", "kind": "off"}]
+            assert town.post("/v1/calendars", SYSTEM_ADMIN, MISTAKEN | {"days": days}).status_code == 201
+        known = [(each["date"], each["provisional"]) for each in asked(town, "2026-12-10")["recounted"]]
+        assert known == [(first["date"], True)]
+        monkeypatch.setattr(charter, "MOST", 24)
+        assert asked(town, "2026-12-10")["recounted"] == []

@@ -187,7 +187,7 @@ def test_the_sequences_notice_a_duty_that_is_not_asked(monkeypatch: pytest.Monke
 RIGHTS = {role: {f"{noun}.{act}" for act, noun in law().rule.rights(role)} for role in POLICY.catalogue.roles}
 PUBLIC = {"division.read", "window.read"}
 MAY: dict[str, set[str]] = {
-    "system_admin": PUBLIC | {f"people.{act}" for act in ("register", "post", "end", "transfer", "deputy", "token", "read", "staff")}
+    "system_admin": PUBLIC | {f"people.{act}" for act in ("register", "post", "end", "transfer", "deputy", "token", "read", "staff", "reveal")}
     | {"division.load", "calendar.load"},
     "security_admin": PUBLIC | {"policy.propose", "policy.read", "policy.replay", "erasure.ask", "erasure.read"},
     "audit_admin": PUBLIC | {"log.read", "policy.read", "erasure.read"},

@@ -10,12 +10,15 @@ import worlds
 from acts import law, rows
 from conftest import World
 from histories import History
-from test_amendments import DENY, FILES, adopted, proposed
+from test_amendments import DENY, FILES, adopted, proposed, regroup, texts
 from test_redecision import decisions, row
 from worlds import ADMIN, APPROVER, AUDITOR, CLERK, COLLECTOR, COUNTY, SECURITY_ADMIN, Town
 
 from audit import replay
+from audit.lawbook import Lawbook
 from authz import redecision
+from authz.decision import Scene
+from authz.refusal import WrongState
 
 LINE = "p,grassroots,update,daily_cells,allow"
 NOTHING = ({"permit_to_deny": 0, "deny_to_permit": 0, "unclear": 0}, [])
@@ -49,7 +52,7 @@ def asked(town: Town, digest: str, person: str = SECURITY_ADMIN, **more: Any) ->
     return int(answer.json()["id"])
 
 
-def finished(town: Town, number: int, person: str = SECURITY_ADMIN) -> dict[str, Any]:
+def finished(town: Town, number: int, person: str = AUDITOR) -> dict[str, Any]:
     """The replay, asked until it is done, with all its pages."""
     for _ in range(1000):
         told = town.get(f"/v1/replays/{number}?limit=3", person)
@@ -104,6 +107,24 @@ def test_a_dropped_row_changes_exactly_what_it_decided(
         assert [again[name] for name in names] == [told[name] for name in names]
 
 
+def test_an_officer_learns_how_many_and_not_which(database: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who writes rules is no reader of what people did: he is told the counts, also by unit, and no entry."""
+    with Town(database) as town:
+        town.delegated(town.granted()[0])
+        made = town.post("/v1/edits", COLLECTOR, town.edit()).json()["entry"]
+        number = asked(town, draft(town, without(LINE)))
+        whole, counted = finished(town, number), finished(town, number, SECURITY_ADMIN)
+        assert ([each["entry"] for each in whole["items"]], whole["listed"]) == ([made], True)
+        assert (counted["items"], counted["listed"]) == ([], False)
+        assert [counted[name] for name in ("counts", "units")] == [whole[name] for name in ("counts", "units")]
+        assert counted["counts"]["permit_to_deny"] == 1
+        assert "cursor" not in town.get(f"/v1/replays/{number}?limit=1", SECURITY_ADMIN).json()
+        with monkeypatch.context() as careless:  # the control: a right to the log is what shows them
+            may = Scene.may
+            careless.setattr(Scene, "may", lambda self, act, place: act == "log.read" or may(self, act, place))
+            assert finished(town, number, SECURITY_ADMIN)["items"] == whole["items"]
+
+
 def test_a_row_more_permits_what_was_refused(database: World) -> None:
     with Town(database) as town:
         grant = town.granted(town.line(operations=["collect", "update", "verify", "delete"]))[0]
@@ -134,6 +155,27 @@ def test_a_narrowing_is_tried_out_before_it_is_adopted(database: World) -> None:
         assert adopted(town, digest, worlds.SIGNATORY).status_code == 200
         assert finished(town, asked(town, digest, ADMIN), ADMIN)["items"] == told["items"]
         assert finished(town, told["id"], AUDITOR)["items"] == told["items"]
+
+
+def test_a_narrowing_that_names_a_group_is_read_anew_under_the_draft(
+    database: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever leaves the group in the draft is no longer reached by what the county forbids to the group."""
+    with Town(database) as town:
+        town.delegated(town.granted()[0], role="grid_worker")
+        narrowed = draft(town, {"roles.csv": DENY}, person=ADMIN, division=COUNTY)
+        assert adopted(town, narrowed, worlds.SIGNATORY).status_code == 200
+        refused = town.post("/v1/edits", worlds.GRID_WORKER, town.edit()).json()
+        assert refused["code"] == "no_role"
+        files = texts(roles_csv=regroup)
+        told = finished(town, asked(town, draft(town, files)))
+        assert [(each["entry"], each["change"]) for each in told["items"]] == [(refused["entry"], "deny_to_permit")]
+
+        def nowhere(*asked: Any) -> Any:
+            raise WrongState()
+
+        monkeypatch.setattr(Lawbook, "supposed", nowhere)  # the control: the county as it was read before
+        assert finished(town, asked(town, told["policy"]))["items"] == []
 
 
 def test_each_edit_is_judged_by_the_law_of_its_own_time(database: World) -> None:

@@ -52,7 +52,7 @@ def calls(town: Town, number: int) -> dict[str, tuple[str, str, str, Any]]:
     draft["document"].pop("number_written")
     return {
         "change": ("PUT", "", CLERK, draft), "signature": ("POST", "/signature", SIGNATORY, None),
-        "receipt": ("POST", "/receipt", HANDLER, {"register_no": "收1", "received_on": worlds.today()}),
+        "receipt": ("POST", "/receipt", HANDLER, {"register_no": f"收{number}", "received_on": worlds.today()}),
         "return": ("POST", "/return", HANDLER, RETURN),
         "proposal": ("POST", "/proposal", HANDLER, {"lines": YES, "opinion": "拟同意"}),
         "decision": ("POST", "/decision", APPROVER, reply(town)),
@@ -64,7 +64,7 @@ def calls(town: Town, number: int) -> dict[str, tuple[str, str, str, Any]]:
 
 def call(town: Town, number: int, name: str, person: str | None = None, seen: str | None = None, **headers: str) -> Any:
     verb, path, who, body = calls(town, number)[name]
-    etag = seen or town.get(f"/v1/requests/{number}", who).headers["etag"]
+    etag = seen or town.get(f"/v1/requests/{number}", CLERK).headers["etag"]
     return town.ask(verb, f"/v1/requests/{number}{path}", person or who, body, if_match=etag, **headers)
 
 
@@ -99,7 +99,7 @@ NAMES = (
     "withdrawal by signatory",
 )
 CELLS: dict[str, tuple[int, ...]] = {
-    "drafted": (200, 200, 409, 409, 409, 409, 409, 200, 403),
+    "drafted": (200, 200, 404, 404, 404, 404, 404, 200, 403),
     "filed": (409, 409, 200, 200, 409, 409, 409, 403, 200),
     "received": (409, 409, 409, 200, 200, 409, 409, 403, 200),
     "proposed": (409, 409, 409, 200, 200, 200, 409, 403, 200),
@@ -121,7 +121,7 @@ def test_every_step_in_every_state(town: Town, state: str) -> None:
         if expected == 200:
             number = reach(town, state)
         else:
-            assert answer.json()["entry"] is not None
+            assert (answer.json().get("entry") is None) is (expected == 404)
 
 
 AFTER = {"signature": "received", "return": "returned", "withdrawal by signatory": "withdrawn", "change": "returned"}
@@ -134,7 +134,7 @@ def test_the_state_told_is_the_state_on_record(town: Town, name: str) -> None:
     seen = town.get(f"/v1/requests/{number}", HANDLER)
     assert answer.json()["state"] == seen.json()["state"] == AFTER[name]
     assert answer.headers["etag"] == seen.headers["etag"]
-    assert seen.json()["register_no"] == "收1"
+    assert seen.json()["register_no"] == f"收{number}"
     assert seen.json()["proposal"] is None
 
 

@@ -88,7 +88,7 @@ def _unknown(walk: Round, tokens: tuple[str | None, ...]) -> list[str]:
 def powerless(walk: Round, person: str, codes: set[str] | None = None) -> list[str]:
     """Whoever may not write is refused by every write; each 403 is one entry, the last, and a deny."""
     for route in walk.routes:
-        if not route.writes or route.public or (route.asks and person == worlds.AUDITOR):
+        if not route.writes or route.public or ((route.asks or route.tries) and person == worlds.AUDITOR):
             continue
         before = walk.town.size()
         answer = walk.ask(route, walk.town.token(person))

@@ -14,9 +14,9 @@ import worlds
 from acts import FOLDER, as_superuser, established, rows, running
 from conftest import World
 from keeping import House
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, create_engine, event
 
-from audit import checkpoint, nodes, proof, second
+from audit import checkpoint, fsck, nodes, proof, second
 from audit.checkpoint import Checkpoint, Verifier
 from audit.proof import BadProof
 from audit.tree import SM3, Edge, leaf
@@ -136,6 +136,7 @@ def test_a_proof_reads_tiles_and_never_the_log(town: worlds.Town, database: Worl
 @pytest.mark.parametrize("damage", ["DELETE FROM node_sm3", "UPDATE edge SET size = 3", "DELETE FROM edge"])
 def test_what_is_missing_is_not_answered_from_and_the_log_goes_on(database: World, tmp_path: Path, damage: str) -> None:
     """Set late, the tree is grown from the first entry; a damaged edge is made again from the bytes."""
+    database.intact = not damage.startswith("DELETE FROM node")
     with ExitStack() as stack:
         ledger = stack.enter_context(running(database.engine))
         house = House(database, tmp_path / "log", ledger, stack)
@@ -161,3 +162,43 @@ def test_what_is_missing_is_not_answered_from_and_the_log_goes_on(database: Worl
         if not damage.startswith("DELETE FROM node"):
             with database.engine.connect() as connection:
                 assert nodes.inclusion(connection, 300, house.size(), second.STORE).root == want
+
+
+# --- the check ------------------------------------------------------------------------------------------------------
+FORGED = [
+    ("UPDATE node_sm3 SET hash = sha256('x') WHERE number = 1", 256),
+    ("DELETE FROM node_sm3 WHERE number = 0", 0),
+    ("INSERT INTO node_sm3 VALUES (8, 9, sha256('x'))", 9 * 256),
+    ("UPDATE edge SET hashes = overlay(hashes placing sha256('x') from 1) WHERE origin LIKE '%/sm3'", 0),
+    ("DELETE FROM edge WHERE origin LIKE '%/sm3'", 0),
+    ("UPDATE checkpoint SET root = sha256('x') WHERE origin LIKE '%/sm3'", 0),
+]
+
+
+@pytest.mark.parametrize(("statement", "number"), FORGED)
+def test_a_changed_node_of_the_second_tree_is_named(
+    town: worlds.Town, database: World, statement: str, number: int
+) -> None:
+    owner = create_engine(database.owner_url)
+    assert fsck.check(owner).verdict == "OK", "the control: the same check on what was written"
+    as_superuser(database, statement)
+    found = [(each.kind, each.number) for each in fsck.check(owner).findings]
+    owner.dispose()
+    database.intact = False
+    assert found == [("UNLOGGED_CHANGE", number)]
+
+
+def test_a_log_without_a_second_tree_or_with_one_that_lags_is_whole(database: World, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        house = House(database, tmp_path / "log", stack.enter_context(running(database.engine)), stack)
+        house.numbers["log_sm3"] = 1
+        keeper = house.keeper()
+        house.write(300)
+        keeper.turn()
+        house.write(300)
+        owner = create_engine(database.owner_url)
+        stack.callback(owner.dispose)
+        assert fsck.check(owner).verdict == "OK"
+        as_superuser(database, "INSERT INTO node_sm3 VALUES (8, 1, sha256('x'))")
+        assert fsck.check(owner).findings[0].number == 256
+        as_superuser(database, "DELETE FROM node_sm3 WHERE number = 1")

@@ -155,6 +155,7 @@ def test_a_service_shows_its_code_until_somebody_is_admitted(service: House) -> 
     assert not (service.folder / "var/keys/demo.key").exists()
 
 
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_closed_terminal_stops_the_service_with_its_database(service: House, workers: str) -> None:
     service.start("run", "--workers", workers)

@@ -56,7 +56,7 @@ def planted(tree: tuple[tuple[int, int, frozenset[str]], ...]) -> tuple[Life, li
     wish = Opening(COUNTY, (A, B), (X, Y), 2026, START, END, "t", "i", "2026-11-01", None, None)
     number, facts = life.realm.open(wish)
     life.envelope.openings[number] = [number + 1], END
-    life.given(number + 1, facts[1], area(COUNTY, (A, B), (X, Y), 2026, START, END), COUNTY, LEAD)
+    life.given(number + 1, facts[1], area(COUNTY, (A, B), (X, Y), 2026, START, END), LEAD)
     numbers = [number + 1]
     for parent, seat, operations in tree:
         held = life.envelope.holdings[numbers[min(parent, len(numbers) - 1)]]

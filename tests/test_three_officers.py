@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import worlds
 from conftest import World
 from routes import Round, Things
+from test_replays_route import LINE, asked, draft, finished, without
 
 from authz.pdp import Rule
 
@@ -48,3 +51,41 @@ def test_an_officer_who_might_write_is_noticed(database: World, monkeypatch: pyt
         permits = Rule.permits
         monkeypatch.setattr(Rule, "permits", lambda self, *asked: permits(self, *asked) or "roles.csv:0")
         assert allowed(walk) == {path: set(OFFICERS) for path in ("POST /v1/ties", "POST /v1/ties/{id}/withdrawal")}
+
+
+# --- what they read -------------------------------------------------------------------------------------------------
+RUNNING = (worlds.SYSTEM_ADMIN, worlds.SECURITY_ADMIN)
+"""The third one reads the log: that is his office."""
+TRACE = re.compile(r"h-(?:monitored|lifted|far)|wage_income|EditPermitted|monitored\.\w+|1350000")
+"""What stands in an answer that tells of a household or of what was done to it."""
+HIS_OWN = {"GET /v1/erasures", "GET /v1/erasures/{id}"}
+"""An erasure is asked for by the security officer himself, and names whom it is about."""
+
+
+def busy(town: worlds.Town) -> Round:
+    """A walk through a town in which there is something to learn, also from the replay of a draft."""
+    walk = Round(town, Things.on(town))
+    walk.things.replay = asked(town, draft(town, without(LINE)))
+    assert finished(town, walk.things.replay)["items"]
+    return walk
+
+
+def learned(walk: Round) -> set[str]:
+    """The routes from which an officer learns of a household or of an edit."""
+    found = set()
+    for route in walk.routes:
+        told = [] if route.writes else [walk.town.get(walk.things.url(route.path), person).text for person in RUNNING]
+        found |= {str(route) for each in told if TRACE.search(each)}
+    return found
+
+
+def test_no_officer_learns_of_a_household_by_reading(database: World) -> None:
+    with worlds.Town(database) as town:
+        assert learned(busy(town)) == HIS_OWN
+
+
+def test_an_officer_who_might_read_is_noticed(database: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with worlds.Town(database) as town:
+        walk, permits = busy(town), Rule.permits
+        monkeypatch.setattr(Rule, "permits", lambda self, *asked: permits(self, *asked) or "roles.csv:0")
+        assert {"GET /v1/entries", "GET /v1/replays/{id}", "GET /v1/households/{token}"} <= learned(walk)

@@ -36,7 +36,10 @@ def test_scenario_4_a_transfer_leaves_authority_behind(database: World) -> None:
         answer = town.post("/v1/transfers", ADMIN, wish(town))
         told = answer.json()
         assert (answer.status_code, told["suspended"], told["successor"]) == (201, [own], GRID_WORKER)
-        assert len(told["entries"]) == 4
+        assert [each["lack"] for each in told["warnings"]] == ["idle"], (
+            "no collector is left to use what the unit holds"
+        )
+        assert len(told["entries"]) == 5
         refused = town.post("/v1/edits", COLLECTOR, town.edit())
         assert (refused.status_code, refused.json()["code"]) == (403, "no_grant")
         states = {each["id"]: each["state"] for each in town.get("/v1/grants", ADMIN).json()["items"]}

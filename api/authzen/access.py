@@ -25,10 +25,11 @@ from api.pep import Asked
 from api.wire import examples, fields
 from audit.act import Recorded
 from authz import access, proposal
-from authz.access import Question
+from authz import answer as answers
 from authz.asking import Verdict
 from authz.decision import Scene
 from authz.fact import Fact
+from authz.question import Question
 from authz.register import Reads, union
 
 router = APIRouter()
@@ -67,7 +68,7 @@ class AskDecision(Asked):
             if (self.semantic, decision) in ((FIRST_DENY, False), (FIRST_PERMIT, True)):
                 break
         answered = [(question, verdict) for question, verdict in self.verdicts if question and verdict]
-        return access.facts(scene, answered, self.read)
+        return answers.facts(scene, answered, self.read)
 
     def answered(self, scene: Scene, place: int, question: Question) -> Verdict:
         if place in self.earlier:
@@ -121,10 +122,10 @@ def offers(request: Request, act: AskDecision, outcome: Recorded) -> dict[int, d
     if act.scene is None or outcome.number is None or not proposal.on(act.scene.law.policy):
         return found
     asked = [(outcome.number + place, each) for place, each in enumerate(outcome.facts)]
-    entries = {each.question: number for number, each in asked if isinstance(each, access.DecisionAsked)}
+    entries = {each.question: number for number, each in asked if isinstance(each, answers.DecisionAsked)}
     for place, (question, verdict) in enumerate(act.verdicts):
         if question is not None and verdict is not None and not verdict.decision:
-            entry = entries[access.digest(act.scene, question)]
+            entry = entries[answers.digest(act.scene, question)]
             offer = access_tasks.offer(pep.deployment(request), act.scene, question, verdict, entry)
             found |= {place: offer} if offer is not None else {}
     return found

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from pydantic_core import PydanticCustomError
 
 from api.wire import fields, gate
-from authz.access import Party, Question
+from authz.edit import RESPONSIBLE
+from authz.question import Party, Question, Stated
 from authz.refusal import Misshapen
 
 LONGEST = 512
@@ -73,6 +74,18 @@ class SoughtBody(Open):
 
     type: Name
     properties: Properties = None
+
+
+class StatedBody(Open):
+    """What the properties of a resource say of the edit that is asked about; all of it is optional."""
+
+    quarter: fields.Quarter | None = None
+    occurred_at: Time | None = None
+    collected_by: fields.PersonId | None = None
+    provided_by: fields.PersonId | None = None
+    verified_by: fields.PersonId | None = None
+    monitored_by: fields.PersonId | None = None
+    touched: Annotated[fields.Several[fields.Word] | None, Field(max_length=100, alias="fields")] = None
 
 
 class ContextBody(Open):
@@ -187,7 +200,17 @@ def question(asked: EvaluationBody | SearchBody) -> Question:
         traits=(action.properties if action is not None else None) or {},
         at=context.time,
         known=context.as_known_at,
+        stated=stated(resource),
     )
+
+
+def stated(resource: SoughtBody | None) -> Stated:
+    """What a question says of the edit it is about."""
+    if resource is None or not resource.properties:
+        return Stated()
+    told = fields.validate(StatedBody, resource.properties)
+    named = {role: who for role in RESPONSIBLE if (who := getattr(told, role)) is not None}
+    return Stated(told.quarter, told.occurred_at, named, told.touched or ())
 
 
 _OURS: Mapping[str, type] = {"division": str, "data_year": int}

@@ -15,9 +15,9 @@ from api import pep
 from audit import head as heads
 from audit import listing
 from authz import access, register
-from authz.access import Question
 from authz.asking import Verdict
 from authz.decision import Scene
+from authz.question import Question
 from authz.refusal import Misshapen
 from authz.register import Reads, union
 

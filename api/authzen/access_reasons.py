@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from authz import access, explanation
-from authz.access import Question
+from authz import answer, explanation
 from authz.asking import Verdict
 from authz.decision import Permit, Scene, Wish
+from authz.question import Question
 
 
 def reasons(question: Question | None, verdict: Verdict | None, scene: Scene | None) -> dict[str, Any]:
@@ -26,17 +26,19 @@ def reasons(question: Question | None, verdict: Verdict | None, scene: Scene | N
         members = verdict.refused.members
         told = {
             "code": verdict.refused.code, "missing": members.get("missing"), "grant": members.get("grant"),
-            "who_can_grant": members.get("who_can_grant"), "reason_user": verdict.refused.title,
+            "who_can_grant": members.get("who_can_grant"), "duty": members.get("duty"),
+            "who_can_approve": members.get("who_can_approve"), "reason_user": verdict.refused.detail or verdict.refused.title,
             "undetermined": verdict.undetermined or None,
         }  # fmt: skip
-    if scene is not None and not question.past:
-        told |= voices(question, verdict, scene)
+    if scene is not None:
+        told |= {"assumed": answer.assumed(scene, question, verdict) or None}
+        told |= {} if question.past else voices(question, verdict, scene)
     return dict(_without_nulls(told))
 
 
 def voices(question: Question, verdict: Verdict, scene: Scene) -> dict[str, Any]:
     """The explanation in plain words, and in full for whoever may ask about others there."""
-    about = access.concerns(scene, question)
+    about = answer.concerns(scene, question)
     if None in (about["person_id"], about["cell"], about["operation"], about["division"]):
         return {}
     wish = Wish(about["operation"], about["cell"], about["division"], about["data_year"], about["household"])

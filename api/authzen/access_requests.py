@@ -24,11 +24,11 @@ from api.pep import Asked
 from api.wire import fields
 from audit import head, proposals
 from audit.act import Recorded
-from authz import proposal, refusal
-from authz.access import Question
+from authz import edition, proposal, refusal
 from authz.decision import Scene
 from authz.fact import Fact
 from authz.proposal import DuplicateRequest, ExpiredDenial, InvalidDenialBinding, NotRequestable
+from authz.question import Question
 from authz.refusal import Refusal
 from authz.register import Reads
 
@@ -178,7 +178,7 @@ def inbox(request: Request) -> Response:
     if scene.post is None or not scene.may("request.draft", scene.post.division):
         raise refusal.Unknown()
     with head.reading(house.database.engine) as connection:
-        rows = proposals.waiting(connection, scene.law.divisions.below(scene.post.division), MOST)
+        rows = proposals.waiting(connection, edition.reach(scene.post.division, scene.law), MOST)
     names = ("person_id", "place", "household", "cell", "operation", "data_year", "until", "emergency", "code", "at")
     return pep.told({
         "items": [access_tasks.told(house, scene, row, None) | {name: row["body"][name] for name in names} for row in rows]

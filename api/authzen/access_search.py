@@ -29,11 +29,11 @@ from api.wire import examples, fields
 from audit import candidates, head
 from audit.act import Recorded
 from authz import access, fact, seeking
-from authz.access import Question
 from authz.decision import Scene
 from authz.fact import Fact
+from authz.question import PERSON, Question
 from authz.refusal import Misshapen
-from authz.register import Reads
+from authz.register import Reads, union
 from authz.seeking import ACTION, RESOURCE, SUBJECT, AccessSearched
 
 router = APIRouter()
@@ -162,8 +162,7 @@ class Walk:
         return as_known(self.request, reads, self.begin.known, [self.at])[0]
 
     def reads(self, chunk: list[str]) -> Reads:
-        keys = frozenset(chunk)
-        return Reads(persons=keys) if self.sought == SUBJECT else Reads(households=keys)
+        return union(seeking.filled(self.question, self.sought, each).reads() for each in chunk)
 
     def candidates(self, scene: Scene, after: str) -> list[str]:
         """The next candidates behind `after`, in order, at most a chunk of them."""
@@ -174,7 +173,7 @@ class Walk:
             return [each for each in seeking.members(scene, question, self.sought) if each > after][:CHUNK]
         if self.sought == SUBJECT:
             return self.persons(scene, after)
-        if question.subject.kind != access.PERSON or question.person not in scene.rows.people:
+        if question.subject.kind != PERSON or question.person not in scene.rows.people:
             return []
         codes = seeking.codes(self.asker, scene, question)
         if question.resource.kind not in words.cells:
@@ -186,7 +185,7 @@ class Walk:
     def persons(self, scene: Scene, after: str) -> list[str]:
         question, known = self.question, self.begin.known
         place = access.place(scene, question)
-        if question.subject.kind != access.PERSON or place is None:
+        if question.subject.kind != PERSON or place is None:
             return []
         path = scene.law.divisions.path(place)
         if question.resource.kind in scene.law.policy.catalogue.cells:

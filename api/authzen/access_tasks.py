@@ -17,12 +17,12 @@ from typing import Any
 
 from api import pep
 from api.deployment import Deployment
-from authz import access, proposal
-from authz.access import Question
+from authz import answer, proposal
 from authz.asking import Verdict
 from authz.decision import Scene
 from authz.fact import moment
 from authz.proposal import InvalidDenialBinding, UnknownTask
+from authz.question import Question
 
 PATH = "/access/v1/requests"
 CAPABILITY = "urn:openid:authzen:capability:access-request"
@@ -96,7 +96,7 @@ def offer(house: Deployment, scene: Scene, question: Question, verdict: Verdict,
     if not proposal.on(scene.law.policy) or verdict.decision or not proposal.requestable(scene, question, verdict):
         return None
     expires = scene.at + proposal.BINDING
-    token = bind(house, Denial(entry, access.digest(scene, question), int(expires.timestamp())))
+    token = bind(house, Denial(entry, answer.digest(scene, question), int(expires.timestamp())))
     base = house.settings.base_url.rstrip("/")
     return {"expires_at": pep.written(_second(expires)), "endpoint": base + PATH, "binding_token": token}
 

@@ -18,7 +18,7 @@ from api.commands.verifying import NotVerified
 from api.database import Database, open_engine
 from api.founding import DEMO_ORIGIN
 from api.settings import Misconfigured, Settings
-from audit import fsck, keyring, retiring
+from audit import bridge, charter, fsck, keyring, retiring
 from audit.checkpoint import Checkpoint
 from audit.fsck import Report
 
@@ -41,6 +41,7 @@ def check(database: Database, settings: Settings, files: Iterable[Path], *, live
         report = fsck.check(engine, Bar("正在核验"), trusted)
         with engine.connect() as connection:
             retired = 0 if report.findings else sum(each.values for each in retiring.performed(connection))
+            remark = bridge.remark(charter.lost(connection))
     finally:
         engine.dispose()
     silent = fsck.stale(report, datetime.now(UTC), SILENCE) if live else None
@@ -51,6 +52,8 @@ def check(database: Database, settings: Settings, files: Iterable[Path], *, live
     say(
         f"{report.verdict}：共 {report.size} 条，根 {report.root.hex()}，已擦除 {max(report.erased - retired, 0)} 项，到期清理 {retired} 项，对照检查点 {len(trusted)} 个"
     )
+    if remark:
+        say(remark.strip())
     return report
 
 

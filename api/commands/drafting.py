@@ -5,6 +5,7 @@ mandate policies test [FOLDER]                 every row of its truth tables
 mandate policies diff [FOLDER]                 against what the service has in force; --against: two folders
 mandate policies adopt FOLDER --reason TEXT    propose it over HTTP
 mandate policies adopt DIGEST                  adopt what somebody else proposed
+mandate policies restore FOLDER                put back the files of a law on record (`replacing`)
 
 Whoever proposes and adopts is known by a token: MANDATE_TOKEN in the environment, or `--as PERSON` in a demo world.
 """
@@ -19,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api import founding, policies
-from api.commands import handing
+from api.commands import handing, replacing
 from api.commands.progress import say
 from api.demo.client import Answer, Client, Signs
 from api.settings import Misconfigured, Settings
 from authz import amendment, difference, lint, narrowing, policy, spec, table
 from authz.policy import PolicySet
 
-ACTIONS = ("lint", "test", "diff", "adopt")
+ACTIONS = ("lint", "test", "diff", "adopt", "restore")
 FAILED = 1
 HELD = "MANDATE_TOKEN"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -36,7 +37,9 @@ _PROPOSES, _ADOPTS = "p-1042", "p-1012"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `mandate policies` takes."""
-    parser.add_argument("action", choices=ACTIONS, help="lint 检查，test 逐行核对真值表，diff 比较，adopt 提出或采用")
+    parser.add_argument(
+        "action", choices=ACTIONS, help="lint 检查，test 逐行核对真值表，diff 比较，adopt 提出或采用，restore 补回文件"
+    )
     parser.add_argument("folder", nargs="?", help="规则文件夹；adopt 时也可写规则版本（64 位）")
     parser.add_argument("--against", type=Path, help="diff：与另一个文件夹比较，而不是与在用规则比较")
     parser.add_argument("--reason", help="adopt：提出的理由")
@@ -49,6 +52,8 @@ def run(asked: argparse.Namespace, settings: Settings) -> int:
     """One of the actions; its exit status."""
     if asked.action == "adopt":
         return _adopt(asked, settings)
+    if asked.action == "restore":
+        return replacing.run(asked.folder, settings)
     folder = Path(asked.folder).absolute() if asked.folder else settings.policies
     try:
         if asked.action == "diff":

@@ -34,6 +34,8 @@ from api.postgres.opening import opened
 from api.server import Server
 from api.settings import Misconfigured, Settings
 from api.witness import witnesses
+from audit import bridge
+from audit import charter as charters
 from audit.lawbook import Lawbook
 
 CONNECTIONS = 150
@@ -142,15 +144,17 @@ def _found(settings: Settings, database: Database, lawbook: Lawbook, *, demo: bo
         founding.recall(database)
         return greeting.halted(settings, told)
     founding.found(database, lawbook, origin, demo=demo, begin=world_past.lawbook(settings) if demo else None)
+    with database.engine.connect() as connection:
+        remark = bridge.remark(charters.lost(connection))
     if demo:
         founding.signer(settings.keys, founding.DEMO)
         world_past.plant(database, lawbook, pseudonym)
         world.plant(database, lawbook, pseudonym, Bar("正在建立演示数据"))
-        return greeting.demo(settings)
+        return greeting.demo(settings) + remark
     founding.signer(settings.keys, founding.BOOTSTRAP)
     with founding.alone(database) as charter:
         if "administrator" in charter:
-            return greeting.service(settings, founding.unlike(charter, lawbook))
+            return greeting.service(settings, founding.unlike(charter, lawbook)) + remark
         code, shown = bootstrap.show_code(database)
     founding.record(database, lawbook, [Deed(ref=secrets.token_hex(16), facts=(shown,))])
     return greeting.first_service(settings, code)

@@ -37,10 +37,17 @@ PROBLEMS: Mapping[int, Refusal] = {
 ANSWERS: Mapping[str, Any] = json.loads(Path(__file__).with_name("answers.json").read_text(encoding="utf-8"))
 """An example of the answer that went well, by operation; tests compare their members with real answers."""
 RECORDED_EXAMPLE = 17
-VERSIONLESS = ("/delegations", "/objection", "/notes", "/tokens/revocation", "/units/{id}/confirmation")
+VERSIONLESS = (
+    "/delegations", "/objection", "/notes", "/tokens/revocation", "/units/{id}/confirmation", "/people/{id}/telephone",
+    "/people/{id}/identity", "/approvals/{id}/withdrawal", "/questions",
+    "/transfers/{id}/grants",
+)  # fmt: skip
 """Sub-paths that make something new beside a thing, or that can happen to it only once: they need no If-Match."""
-PAPERLESS = frozenset({"/v1/bootstrap", "/v1/cosignatures", "/v1/edits/import"})
-"""Writes that keep no answer under an Idempotency-Key; nor do questions, which are answered anew each time."""
+PAPERLESS = frozenset({
+    "/v1/bootstrap", "/v1/cosignatures", "/v1/edits/import", "/v1/people/{id}/telephone", "/v1/policies/{digest}/questions",
+})  # fmt: skip
+"""Writes that keep no answer under an Idempotency-Key, one of them lest a telephone number be kept; nor do questions,
+which are answered anew each time."""
 
 HASHES: Mapping[str, tuple[int, ...]] = {
     "/log/checkpoint": (503,), "/log/keys": (503,), "/log/sm3/checkpoint": (404, 503),

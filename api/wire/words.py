@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 TAGS = {
-    "access": "判定", ".well-known": "判定", "attachments": "书面申请", "requests": "书面申请", "windows": "统一授权窗口", "grants": "授权与转授", "edits": "数据操作",
+    "access": "判定", ".well-known": "判定", "attachments": "书面申请", "requests": "书面申请", "windows": "统一授权窗口", "grants": "授权与转授", "edits": "数据操作", "approvals": "数据操作",
     "entries": "记录查询", "evidence": "记录查询", "erasures": "擦除", "responsibility": "记录查询", "me": "本人", "people": "人员与岗位", "posts": "人员与岗位",
     "transfers": "人员与岗位", "deputies": "人员与岗位", "units": "人员与岗位", "officers": "人员与岗位", "staffing": "人员与岗位", "divisions": "区划与期限", "deadline": "区划与期限",
     "policies": "规则", "replays": "规则", "calendars": "区划与期限", "cosignatures": "日志", "log": "日志", "checkpoint": "日志", "consistency": "日志", "households": "农户", "bootstrap": "运行", "healthz": "运行", "readyz": "运行", "metrics": "运行",
@@ -49,6 +49,7 @@ QUERIES: Mapping[str, str] = {
     "holder": "持有授权的单位或人员",
     "household": "户编号",
     "kind": "记录的种类，如 EditPermitted",
+    "lapsing": "只看临近到期、尚未延期的批复授权（true），或其余的授权（false）",
     "limit": "每页条数，1 至 1000",
     "live_at": "只看在这一时刻有效的授权",
     "operation": "操作，如 update",

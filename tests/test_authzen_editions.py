@@ -1,0 +1,52 @@
+"""Questions across a change of the divisions: answered as an edit at the old code, and at the new one, would be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import editions
+from conftest import World
+from questions import MANY, YEAR, listed, person, yes
+from test_editions_route import EDGE, NEW, REASON, RECODED, confirm
+from worlds import ADMIN, APPROVER, AUDITOR, COLLECTOR, SYSTEM_ADMIN, VILLAGE, Town
+
+
+def codes(town: Town) -> list[tuple[str, str]]:
+    """What a question and an edit are told about each spelling of the place: `permit`, or the code of the refusal."""
+    said = (VILLAGE, NEW, None)
+    asked = {
+        "subject": person(COLLECTOR), "action": {"name": "update"}, "options": {"explain": True},
+        "evaluations": [{"resource": home(each)} for each in said],
+    }  # fmt: skip
+    told = town.post(MANY, AUDITOR, asked).json()["evaluations"]
+    answers = ["permit" if each["decision"] else each["context"]["code"] for each in told]
+    done = [town.post("/v1/edits", COLLECTOR, town.edit(division=each)) for each in (VILLAGE, NEW)]
+    deeds = ["permit" if each.status_code == 201 else each.json()["code"] for each in done]
+    return list(zip(answers, [*deeds, deeds[1]], strict=True))
+
+
+def home(division: str | None) -> dict[str, Any]:
+    told = {"data_year": YEAR, "quarter": 4} | ({} if division is None else {"division": division})
+    return {"type": "monitored.income", "id": "h-monitored", "properties": told}
+
+
+def test_a_question_follows_a_village_to_its_new_code(database: World) -> None:
+    with Town(database) as town:
+        root = town.granted(town.line(division="640324"))[0]
+        lower = town.delegated(root)
+        editions.in_force(town, editions.body(RECODED, EDGE))
+        waits = ("scope_needs_confirmation", "scope_needs_confirmation")
+        assert codes(town) == [waits, waits, waits]
+        assert confirm(town, root, APPROVER).status_code == 200
+        assert confirm(town, lower, ADMIN).status_code == 200
+        assert codes(town) == [waits, waits, waits]
+        assert town.post(f"/v1/units/u-{VILLAGE}-village/confirmation", SYSTEM_ADMIN, REASON).is_success
+        permit = ("permit", "permit")
+        assert codes(town) == [("bad_division_code", "bad_division_code"), permit, permit]
+        for division in (NEW, None):
+            whole = {"subject": person(COLLECTOR), "action": {"name": "update"}, "resource": home(division)}
+            homes = {"h-monitored": {"resource": home(division)}}
+            assert listed(town, "resource", whole) == yes(town, whole, homes) == ["h-monitored"]
+            people = {each: {"subject": person(each)} for each in (COLLECTOR, ADMIN, SYSTEM_ADMIN)}
+            got = [each for each in listed(town, "subject", whole) if each in people]
+            assert got == yes(town, whole, people) == [ADMIN, COLLECTOR]
