@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
@@ -118,12 +118,22 @@ class DelegateGrant(Asked):
         return 201, {"id": number, **members, "scope": scope, "path": [*fact["path"], number]}
 
 
+ASKED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "只问不办（dry_run）：是否放得下，以及全部超出的方面",
+        "content": {"application/json": {
+            "schema": {"type": "object", "required": ["fits", "misfits"]}, "example": {"fits": True, "misfits": []},
+        }},
+    }
+}  # fmt: skip
+
+
 class DelegationQuery(fields.Query):
     dry_run: fields.Flag = False
 
 
 @router.post("/v1/grants/{id}/delegations", status_code=201, summary="转授：把上级授予的权限在范围内分给单位或人员",
-             openapi_extra=pep.described(DelegationBody, EXAMPLE) | pep.queried(DelegationQuery))  # fmt: skip
+             openapi_extra=pep.described(DelegationBody, EXAMPLE) | pep.queried(DelegationQuery), responses=ASKED)  # fmt: skip
 async def delegate(request: Request, id: str) -> Response:
     number = pep.number(id)
     who, asking = pep.caller(request), fields.read_query(request.url.query.encode(), DelegationQuery)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import described
 import golden_openapi
 import pytest
 from starlette.testclient import TestClient
@@ -194,3 +195,12 @@ def test_two_parts_of_one_name_do_not_mix() -> None:
 
     assert "addressee" in letter("/v1/requests")
     assert "addressee" not in letter("/v1/requests/{id}/decision")
+
+
+def test_an_answer_that_is_not_described_is_noticed() -> None:
+    """Negative control of the client that every test of a route speaks through."""
+    assert described.undescribed("GET", "/v1/me", 404)
+    assert described.undescribed("POST", "/v1/requests/17/signature", 202)
+    assert described.undescribed("GET", "/v1/requests/draft", 409), "the path without parts is meant"
+    assert not described.undescribed("GET", "/v1/requests/draft", 404)
+    assert not described.undescribed("GET", "/v1/nothing/of/the/kind", 404), "there is no such operation"

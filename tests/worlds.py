@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from conftest import World
-from starlette.testclient import TestClient
+from described import Described
 
 from api import founding
 from api.app import create_app
@@ -121,7 +121,7 @@ class Town:
         self.signer = founding.signer(self.settings.keys, founding.DEMO)
         self.deployment = founding.deploy(self.settings, store, lawbook, demo=True)
         self.app = create_app(self.deployment)
-        self.client = TestClient(self.app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False)
+        self.client = Described(self.app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False)
         self._numbers = itertools.count(31)
         self._tokens: dict[str, str] = {}
 

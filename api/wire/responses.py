@@ -49,6 +49,15 @@ PAPERLESS = frozenset({
 """Writes that keep no answer under an Idempotency-Key, one of them lest a telephone number be kept; nor do questions,
 which are answered anew each time."""
 
+NAMING = frozenset({
+    "/v1/requests/draft", "/v1/responsibility", "/v1/approvals", "/v1/deputies", "/v1/replays", "/v1/ties", "/v1/transfers",
+})  # fmt: skip
+"""What is about a thing, named in the query or the body, that may be absent or not the caller's."""
+PECULIAR: Mapping[tuple[str, str], frozenset[int]] = {
+    ("get", "/v1/grants/{id}/renewal"): frozenset({409}),  # a renewal that waits already, or stands
+    ("post", "/v1/cosignatures"): frozenset({403}),  # no token is asked, a known witness is
+}
+
 HASHES: Mapping[str, tuple[int, ...]] = {
     "/log/checkpoint": (503,), "/log/keys": (503,), "/log/sm3/checkpoint": (404, 503),
     "/log/tile/{level}/{path}": (404, 503), "/log/sm3/tile/{level}/{path}": (404, 503), "/v1/checkpoint": (503,),
@@ -110,8 +119,9 @@ def statuses(path: str, verb: str, *, open_: bool) -> list[int]:
     if path.startswith(problems.ACCESS):
         return [400, 401, 403, 413, 503]
     found = {401, 422, 503} | ({403} if not open_ else set())
-    if "{" in path or path == "/v1/requests/draft":  # the thing it is about stands in the query
+    if "{" in path or path in NAMING:
         found |= {404}
+    found |= PECULIAR.get((verb, path), frozenset())
     if writes:
         found |= {400, 409, 413, 415}
     if versioned(path, verb):
@@ -131,9 +141,10 @@ def _complete(path: str, verb: str, operation: dict[str, Any], *, open_: bool) -
         del operation["parameters"]
     answers = {status: each for status, each in operation["responses"].items() if status[0] == "2"}
     for status, each in answers.items():
-        _success(each, verb, status)
-        if operation["operationId"] in ANSWERS:
-            each["content"]["application/json"]["example"] = ANSWERS[operation["operationId"]]
+        example = ANSWERS.get(operation["operationId"])
+        _success(each, verb, status, recorded=example is None or "entry" in example)
+        if example is not None:
+            each["content"]["application/json"].setdefault("example", example)
     for number in statuses(path, verb, open_=open_):
         answers[str(number)] = {"$ref": f"#/components/responses/{_name(number)}"}
     operation["responses"] = answers
@@ -184,8 +195,8 @@ _RECORDED = {
 }
 
 
-def _success(each: dict[str, Any], verb: str, status: str) -> None:
-    """An answer that went well; what the route itself says of it stays."""
+def _success(each: dict[str, Any], verb: str, status: str, *, recorded: bool) -> None:
+    """An answer that went well, with the number of its record or of several; what the route itself says of it stays."""
     if each["description"] == "Successful Response":
         each["description"] = "查询结果" if verb == "get" else "已登记" if status == "201" else "已办理"
     if verb != "get":
@@ -194,7 +205,9 @@ def _success(each: dict[str, Any], verb: str, status: str) -> None:
         }  # fmt: skip
     for content in each.get("content", {}).values():
         if content.get("schema") in (None, {}):
-            content["schema"] = {"type": "object"} if verb == "get" else {"$ref": "#/components/schemas/Recorded"}
+            content["schema"] = (
+                {"$ref": "#/components/schemas/Recorded"} if verb != "get" and recorded else {"type": "object"}
+            )
 
 
 # --- problems -------------------------------------------------------------------------------------------------------
