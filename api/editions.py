@@ -31,7 +31,6 @@ from audit import content, editions, head
 from audit.act import Recorded
 from authz import bundle, gazette, lineage, redistricting, refusal, register, table
 from authz.decision import Scene
-from authz.division import Divisions
 from authz.fact import Fact
 from authz.gazette import Draft, EditionConfirmed, EditionFiled, Source, Touched
 from authz.register import Reads
@@ -120,19 +119,11 @@ def _drafted(request: Request, body: EditionBody | None) -> Draft | None:
     with head.reading(house.database.engine) as connection:
         names = gazette.named(base, sha256), gazette.named(edition, bundle.digest(made))
         old, new = (house.laws.edition(connection, each)[0] for each in names)
-        found = editions.touched(connection, edition, *_places(old, new, made), scene.at)
+        found = editions.touched(connection, edition, gazette.reached(old, new), scene.at)
         changed = tuple(lineage.changes(made[lineage.CHANGES], edition))
         fault = editions.peopled(connection, changed, scene.at)
     count = made[lineage.TREE].count(b"\n") - 1
     return Draft(edition, base, sha256, bundle.digest(made), count, redistricting.counted(changed), found, fault)
-
-
-def _places(old: Divisions, new: Divisions, made: Mapping[str, bytes]) -> tuple[frozenset[str], frozenset[str]]:
-    """The changed places with all they lie in, before and after; and those that end."""
-    rows = [each for each in gazette.between(made, old.edition, new.edition) if each.kind != lineage.LAY_IN]
-    codes = {code for each in rows for code in (each.old, each.new) if code}
-    near = {outer for code in codes for tree in (old, new) if tree.known(code) for outer in tree.path(code)}
-    return frozenset(near), frozenset(code for code in codes if not new.known(code))
 
 
 # --- the end of a filing --------------------------------------------------------------------------------------------
@@ -276,12 +267,12 @@ def one(request: Request, id: str) -> Response:
         # Kept once read: neither the next reading nor the lock, where it comes into force, reads the tables again.
         names = gazette.named(body["base"], body["base_sha256"]), gazette.named(body["edition"], body["sha256"])
         old, new = (house.laws.edition(connection, each)[0] for each in names)
-        found = editions.touched(connection, body["edition"], *_places(old, new, made), scene.at)
+        found = editions.touched(connection, body["edition"], gazette.reached(old, new), scene.at)
     whole = scene.may("grant.read", row["division"])
     shown = found if whole else Touched(households=found.households)
     told = plain(row) | {
-        "changes": gazette.told(made, body["base"], body["edition"]), "grants": list(shown.grants), "units_touched": list(shown.units),
-        "posts_touched": list(shown.posts), "households_touched": shown.households,
+        "changes": gazette.told(made, body["base"], body["edition"]), "grants": list(shown.grants), "waiting": list(shown.waiting),
+        "units_touched": list(shown.units), "posts_touched": list(shown.posts), "households_touched": shown.households,
     }  # fmt: skip
     return pep.told(told, etag=row["since"])
 

@@ -75,8 +75,19 @@ class Written:
             self.stored[once.person, once.route, once.key] = (once.request, *answer[1:])
 
 
-def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch) -> list[Recorded | Exception]:
-    """Judge and write these acts inside the caller's transaction; the outcomes in order, not yet durable."""
+class Unread(Exception):
+    """The law on record is another one than was read; nothing was judged. Under the lock everybody would wait for it."""
+
+    def __init__(self, charter: Mapping[str, str]) -> None:
+        super().__init__()
+        self.charter = charter
+
+
+def write(
+    connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch, read: Mapping[str, str] | None = None
+) -> list[Recorded | Exception]:
+    """Judge and write these acts inside the caller's transaction; the outcomes in order, not yet durable. `read` is the
+    charter whose law is at hand: `Unread` if it is not the one on record."""
     cursor = connection.connection.driver_connection.cursor(row_factory=namedtuple_row)  # type: ignore[union-attr]
     cursor.execute(LOCK)
     asked = steady()
@@ -86,6 +97,8 @@ def write(connection: Connection, acts: list[Act], laws: Laws, clock: Clockwatch
     if head.halted is not None:
         raise refusal.Closed(halt.sentence(head.halted))
     charter: dict[str, str] = head.charter or {}
+    if read not in (None, charter):
+        raise Unread(charter)
     at = clock.check(head.clock, head.at, asked, steady())
     batch = Written(head.size, at, _in_force(connection, laws, charter))
     outcome: list[Recorded | Exception] = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from authz import refusal
-from authz.gazette import Touched
+from authz.gazette import Reached, Touched
 from authz.lineage import Change
 
 _LISTED = (
@@ -18,7 +18,7 @@ _LISTED = (
     " AND (CAST(:before AS bigint) IS NULL OR number < :before) ORDER BY number DESC LIMIT :limit"
 )
 _GRANTS = (
-    "SELECT number FROM grants WHERE ended IS NULL AND revoked_at IS NULL AND valid_until > :at AND edition < :edition"
+    "SELECT number, division FROM grants WHERE ended IS NULL AND revoked_at IS NULL AND valid_until > :at AND edition < :edition"
     " AND division = ANY(:codes) ORDER BY number"
 )
 _UNITS = "SELECT id FROM unit WHERE ended IS NULL AND division = ANY(:codes) ORDER BY id"
@@ -33,15 +33,14 @@ def listed(connection: Connection, before: int | None, limit: int) -> list[dict[
     return [dict(row) for row in found.mappings()]
 
 
-def touched(
-    connection: Connection, edition: str, near: Collection[str], ended: Collection[str], at: datetime
-) -> Touched:
-    """Living grants of older editions at or above a changed place (`near`), and what is at places that end."""
-    binds = {"at": at, "edition": edition, "codes": sorted(near)}
-    grants = connection.execute(text(_GRANTS), binds).scalars()
-    there = {"codes": sorted(ended), "at": at}
+def touched(connection: Connection, edition: str, reached: Reached, at: datetime) -> Touched:
+    """Living grants of older editions at the places that an edition reaches, and what is at those that end."""
+    near = {"at": at, "edition": edition, "codes": sorted(reached.waiting | reached.losing)}
+    grants = connection.execute(text(_GRANTS), near).all()
+    there = {"codes": sorted(reached.ended), "at": at}
     return Touched(
-        tuple(grants), tuple(connection.execute(text(_UNITS), {"codes": there["codes"]}).scalars()),
+        tuple(each.number for each in grants), tuple(each.number for each in grants if each.division in reached.waiting),
+        tuple(connection.execute(text(_UNITS), {"codes": there["codes"]}).scalars()),
         tuple(connection.execute(text(_POSTS), there).scalars()),
         int(connection.execute(text(_HOUSEHOLDS), {"codes": there["codes"]}).scalar_one()),
     )  # fmt: skip

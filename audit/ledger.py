@@ -19,7 +19,7 @@ import contextlib
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -63,6 +63,8 @@ class Ledger:
     stopping: bool = False
     clock: Clockwatch = field(default_factory=Clockwatch)
     connection: Connection | None = None
+    charter: Mapping[str, str] = field(default_factory=dict)
+    """What the law at hand was read from."""
     halted: str | None = None
     """Why nothing may be written: the database does not continue what was signed."""
 
@@ -158,10 +160,20 @@ class Ledger:
             _answer(list(zip(members, outcome, strict=True)))
 
     def _write(self, acts: list[Act]) -> list[Recorded | Exception]:
+        """Judged by the law on record. One that was changed elsewhere is read with the lock let go, the first time."""
+        try:
+            return self._written(acts, self.charter)
+        except batch.Unread as unread:
+            with self._connect().begin():
+                self.laws(self._connect(), unread.charter)
+            self.charter = unread.charter
+        return self._written(acts, None)
+
+    def _written(self, acts: list[Act], charter: Mapping[str, str] | None) -> list[Recorded | Exception]:
         connection = self._connect()
         transaction = connection.begin()
         try:
-            outcome = batch.write(connection, acts, self.laws, self.clock)
+            outcome = batch.write(connection, acts, self.laws, self.clock, charter)
         except BaseException:
             if connection.in_transaction():
                 transaction.rollback()

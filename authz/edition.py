@@ -48,8 +48,9 @@ def standing(grant: Grant, asked: str, law: Law) -> Standing:
     heirs = law.lineage.heirs.get(held, frozenset())
     if any(divisions.covers(each, asked) for each in heirs):
         return "waits"
-    gone = asked in law.lineage.seat
-    return "waits" if gone and held in (asked, *law.lineage.above(asked)) else "outside"
+    gone = asked in law.lineage.seat and held in (asked, *law.lineage.above(asked))
+    # Where there is nothing to confirm, nobody is sent to confirm it.
+    return "waits" if gone and waits(grant, law) else "outside"
 
 
 def waits(grant: Grant, law: Law) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from authz import document, lineage, refusal
 from authz.decision import Scene
+from authz.division import Divisions
 from authz.fact import Amend, Change, Fact, Put, Where
 
 AHEAD: Final = "edition_ahead_days"
@@ -110,12 +111,38 @@ def _settled(edition: int, state: str, where: Where) -> Amend:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What an edition reaches, as it was on record when it was asked: living grants, and what is at places that end."""
+    """What an edition reaches, as it was on record when it was asked: living grants, and what is at places that end.
+
+    `waiting` are those of the grants that wait for their confirmation; the others lose a place and need none.
+    """
 
     grants: tuple[int, ...] = ()
+    waiting: tuple[int, ...] = ()
     units: tuple[str, ...] = ()
     posts: tuple[int, ...] = ()
     households: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The places an edition reaches. A grant at one of `waiting` waits, at one of `losing` it covers less than before;
+    `ended` are the codes that are no more."""
+
+    waiting: frozenset[str]
+    losing: frozenset[str]
+    ended: frozenset[str]
+
+
+def reached(old: Divisions, new: Divisions) -> Reached:
+    """The places that the change from one edition to the other reaches. A name that is only written in another way
+    reaches nobody: what was given there goes on, and nothing is confirmed."""
+    ended = frozenset(row.code for row in old if not new.known(row.code))
+    moved = frozenset(row.code for row in new if old.known(row.code) and old.get(row.code).parent != row.parent)
+    waiting = {outer for row in new if row.since == new.edition for outer in new.path(row.code)}
+    losing = {outer for code in ended | moved for outer in old.path(code)}
+    # What was given inside a place that moved came from those above it, who reach it no more.
+    inside = {inner for code in moved for inner in new.below(code)}
+    return Reached(ended | waiting, frozenset(losing | inside) - ended - waiting, ended)
 
 
 @dataclass(frozen=True, slots=True)

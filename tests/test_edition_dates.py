@@ -10,15 +10,18 @@ from typing import Any
 
 import editions
 import pytest
-from acts import law
+from acts import Say, law, loaded
 from conftest import World
 from offices import Office
+from sqlalchemy import Engine
 from test_editions_route import NAMED, URL
 from worlds import APPROVER, AUDITOR, COLLECTOR, SYSTEM_ADMIN, Town
 
 from api import editions as room
-from api import pep
+from api import founding, pep
 from audit import lawbook
+from audit.batch import LOCK
+from audit.ledger import Ledger
 from authz import document, gazette, refusal
 from authz.gazette import Draft, Source
 from authz.register import Reads
@@ -119,3 +122,46 @@ def test_the_tables_of_an_edition_are_read_once_however_often_it_is_looked_at(
         town.deployment.laws._editions.clear()  # the control
         assert town.get(f"{URL}/{number}", AUDITOR).json() == first
         assert "2026-06-30" in read
+
+
+# --- other processes ------------------------------------------------------------------------------------------------
+def locked(engine: Engine) -> bool:
+    """Whether the lock of the log is taken."""
+    with engine.connect() as other:
+        return not other.exec_driver_sql(LOCK.replace("pg_advisory", "pg_try_advisory")).scalar_one()
+
+
+def read_elsewhere(database: World, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the lock was taken each time that another process read the tables of an edition put in force here."""
+    with Town(database) as town:
+        other = founding.read_lawbook(town.settings.policies)
+        ledger, parse, held = Ledger(database.engine, other), lawbook.lineages.parse_bundle, list[bool]()
+        ledger.start()
+        try:
+            first = ledger.record(Say(facts=(loaded("h-before"),)))
+            editions.in_force(town, editions.body(NAMED))
+
+            def seen(edition: str, files: Any) -> Any:
+                held.append(locked(database.engine))
+                return parse(edition, files)
+
+            with monkeypatch.context() as watched:
+                watched.setattr(lawbook.lineages, "parse_bundle", seen)
+                later = ledger.record(Say(facts=(loaded("h-after"),)))
+                assert ledger.record(Say(facts=(loaded("h-then"),))).number == later.number + 1
+        finally:
+            ledger.stop()
+        assert (first.refused, later.refused, other.law.divisions.edition) == (None, None, "2026-06-30")
+    return held
+
+
+def test_another_process_reads_the_tables_with_the_lock_let_go(database: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_elsewhere(database, monkeypatch) == [False]
+
+
+def test_tables_that_another_process_reads_under_the_lock_are_noticed(
+    database: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: everybody waits for a process that does not let go."""
+    monkeypatch.setattr(Ledger, "_write", lambda ledger, acts: ledger._written(acts, None))
+    assert read_elsewhere(database, monkeypatch) == [True]

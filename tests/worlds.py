@@ -26,6 +26,7 @@ from api.app import create_app
 from api.database import Database
 from api.founding import Deed
 from api.settings import Settings
+from audit.lawbook import Lawbook
 from authz.fact import Fact, instant
 from authz.household import HouseholdsLoaded
 from authz.post import PersonRegistered, PostAssigned, UnitEstablished
@@ -106,13 +107,14 @@ class Town:
     """The application on a founded database, spoken to in this process. `answers` are checked by the caller."""
 
     def __init__(
-        self, database: World, *, more: tuple[Fact, ...] = (), world: bool = True, policies: Path | None = None
+        self, database: World, *, more: tuple[Fact, ...] = (), world: bool = True, policies: Path | None = None,
+        book: Lawbook | None = None,
     ) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="mandate-keys-")
         self.settings = Settings.read({"MANDATE_DATA": self.folder.name, "MANDATE_ORIGIN": "mandate.test/log"})
         if policies is not None:
             self.settings = replace(self.settings, policies=policies)
-        lawbook = founding.read_lawbook(self.settings.policies)
+        lawbook = book or founding.read_lawbook(self.settings.policies)
         store = Database(database.owner_url, database.app_url, database.engine)
         founding.found(store, lawbook, "mandate.test/log", demo=True)
         told = (*(facts() if world else ()), *more)
