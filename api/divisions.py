@@ -1,11 +1,12 @@
 """Divisions over HTTP: the tree in force, codes of the past by name, and deadlines on the working days of a place.
 
-`at` is a day: the edition of that day answers. One that was ever in force here has its own tree; those before are known
+`at` is a day: the edition of that day answers, from when it was in force. One that was ever in force here has its own tree; those before are known
 by code and name only, and their tree is read from the width of the codes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -41,12 +42,12 @@ def _told(row: Division) -> dict[str, Any]:
     return {"code": row.code, "name": row.name, "level": row.level, "parent": row.parent}
 
 
-def edition_at(names: Lineage, divisions: Divisions, at: date | None) -> str | None:
-    """The earlier edition in force on a day; null where the present one is, which also answers for every later day."""
-    if at is None or at.isoformat() >= divisions.edition:
-        return None
-    passed = [each for each in names.editions if each <= at.isoformat()]
-    return passed[-1] if passed else names.editions[0]
+def edition_at(names: Lineage, divisions: Divisions, at: date, begun: Mapping[str, date]) -> str | None:
+    """The earlier edition that answers for a day; null where the present one does. An edition answers from the day it is
+    named by, or from the day it was put in force (`begun`) if that came first: it decided from then on."""
+    passed = [each for each in names.editions if min(date.fromisoformat(each), begun.get(each, date.max)) <= at]
+    found = passed[-1] if passed else names.editions[0]
+    return None if found == divisions.edition else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,12 @@ class Atlas:
 def atlas(request: Request, scene: Scene, at: date | None) -> Atlas:
     """The divisions of a day."""
     names, now = scene.law.lineage, scene.law.divisions
-    edition = edition_at(names, now, at)
-    if edition is None:
-        return Atlas(now.edition, names, now, now)
-    house = pep.deployment(request)
+    present, house = Atlas(now.edition, names, now, now), pep.deployment(request)
+    if at is None or at.isoformat() >= now.edition:
+        return present
     with head.reading(house.database.engine) as connection:
+        if (edition := edition_at(names, now, at, charter.begun(connection))) is None:
+            return present
         named = charter.edition(connection, edition)
         tree = house.laws.edition(connection, named)[0] if named is not None else None
     return Atlas(edition, names, tree, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import Connection, text
 
@@ -18,6 +19,10 @@ MOST = 60
 _HISTORY = "SELECT since, ended, value FROM charter WHERE name = :name ORDER BY since DESC LIMIT :most"
 _EDITION = (
     "SELECT value FROM charter WHERE name = 'edition' AND split_part(value, ' ', 1) = :name ORDER BY since DESC LIMIT 1"
+)
+_BEGUN = (
+    "SELECT split_part(c.value, ' ', 1) AS name, CAST(min(e.at) AT TIME ZONE 'Asia/Shanghai' AS date) AS day"
+    " FROM charter c JOIN entry e ON e.number = c.since WHERE c.name = 'edition' GROUP BY 1"
 )
 _NAMED = """
 SELECT name, right(value, 64) AS digest, bool_or(ended IS NULL) AS stands FROM charter
@@ -50,6 +55,11 @@ def edition(connection: Connection, name: str) -> str | None:
     """An edition of the divisions that was ever in force, as the charter names it: `<name> <digest>`."""
     found: str | None = connection.execute(text(_EDITION), {"name": name}).scalar()
     return found
+
+
+def begun(connection: Connection) -> dict[str, date]:
+    """The day on which each edition of the divisions on record was put in force."""
+    return {row.name: row.day for row in connection.execute(text(_BEGUN))}
 
 
 def lost(connection: Connection) -> tuple[Part, ...]:

@@ -128,7 +128,9 @@ def confirmed(links: Sequence[Grant], asked: str | None, reason: str, scene: Sce
         raise refusal.WiderThanHeld("接替的区划比原区划大，须由自治区确认，或另行转授", missing="division")
     edition.must_be_confirmed(links[:-1], place, law)
     if any(edition.standing(each, place, law) != "covers" for each in links[:-1]):
-        raise refusal.WiderThanHeld("上级授权不含所选区划，请先确认上级授权", missing="division")
+        raise refusal.WiderThanHeld(
+            "上级授权不含所选区划：请收回此项授权，由管辖该处的单位另行转授", missing="division"
+        )
     return GrantConfirmed(
         grant=grant.number, division=place, left=grant.scope.division, edition=law.divisions.edition,
         division_name=row.name, reason=reason,

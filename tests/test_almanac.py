@@ -58,9 +58,7 @@ class Walk:
         self.step = Step(before, until, CAUTIOUS.get(until, frozenset()))
         self.rows = almanac.rows(until)
         self.codes = {code for row in self.rows for code in (row["old_code"], row["new_code"]) if code}
-        folk.settle(
-            (each for code in self.codes for each in almanac.outer(code) if almanac.name(each, before)), before
-        )
+        folk.settle((each for code in self.codes for each in almanac.outer(code) if almanac.name(each, before)), before)
         near = {code: self.bodies(code) for code in self.codes}
         self.pairs = {(body, code) for code, found in near.items() for body in found}
         # Whoever had the people of a village is asked about it under its new code too.
@@ -137,16 +135,16 @@ class Walk:
 
     def whole(self, old: str, new: str) -> bool:
         """Whether nobody lives at the new place who did not come from the old one."""
-        inside = [code for code in almanac.standing(self.until) if len(code) == almanac.VILLAGE and almanac.lies(code, new)]
+        inside = [
+            code for code in almanac.standing(self.until) if len(code) == almanac.VILLAGE and almanac.lies(code, new)
+        ]
         return set(inside) <= self.step.went(old)
 
     def told_then(self, day: str, edition: str) -> None:
         """The places of a day under their names of that day, one call for each place that something changed in."""
         for outer in sorted({code[:width] for code in self.codes for width in (6, 9) if width < len(code)}):
             items = self.town.get(f"/v1/divisions?parent={outer}&at={day}", AUDITOR).json()["items"]
-            inside = [
-                code for code in almanac.standing(edition) if almanac.outer(code)[:-1] == almanac.outer(outer)
-            ]
+            inside = [code for code in almanac.standing(edition) if almanac.outer(code)[:-1] == almanac.outer(outer)]
             assert {each["code"]: each["name"] for each in items} == {
                 code: almanac.name(code, edition) for code in inside
             }, (outer, day)
@@ -178,7 +176,7 @@ def test_every_real_change_is_lost_waits_or_goes_on_as_its_row_says(database: Wo
 
 def after(walk: Walk, waits: list[int]) -> None:
     """What waited goes on where it may, what was lost stays lost, and nothing is gained beside it."""
-    folk, step = walk.folk, walk.step
+    folk = walk.folk
     parent = {body: folk.at(home[:9]) for body, home in folk.home.items() if len(home) == almanac.VILLAGE}
     before = dict(folk.home)
     walk.carry()

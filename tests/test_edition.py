@@ -10,8 +10,9 @@ import acts
 import pytest
 from test_redistricting import EDITIONS, THEN
 
-from authz import confirmation, edition, lineage, refusal
+from authz import confirmation, edition, gazette, lineage, refusal
 from authz.decision import Law, Scene
+from authz.division import LEVELS, Division, Divisions
 from authz.fact import Where
 from authz.grant import Grant, Scope
 from authz.household import Household
@@ -182,3 +183,45 @@ def test_an_abolished_place_is_answered_for_by_what_it_lay_in() -> None:
     assert STREET not in edition.reach("640324", NOW)
     with pytest.raises(refusal.BadDivisionCode):
         edition.reach("640399", NOW)
+
+
+# --- what an edition reaches ----------------------------------------------------------------------------------------
+def drawn(name: str, town: str, since: str = "", **names: str) -> Divisions:
+    """A county of two townships with one village, which lies in this township, of this identity since this edition."""
+    rows = [("64", None), ("640324", "64"), ("640324100", "640324"), ("640324101", "640324"), ("640324100201", town)]
+    return Divisions(
+        name, [Division(code, names.get(f"n{code}", code), LEVELS[len(code)], parent, since if parent == town else "")
+               for code, parent in rows]
+    )  # fmt: skip
+
+
+def test_an_edition_reaches_what_waits_and_apart_from_it_what_only_loses_a_place() -> None:
+    old = drawn("2023-06-30", "640324100")
+    found = gazette.reached(old, drawn("2026-06-30", "640324101", "2026-06-30"))
+    assert found.waiting == {"64", "640324", "640324101", "640324100201"}
+    assert (found.losing, found.ended) == ({"640324100"}, frozenset())
+    spelt = gazette.reached(old, drawn("2026-06-30", "640324100", n640324100201="又名"))
+    assert spelt == gazette.Reached(frozenset(), frozenset(), frozenset())
+
+
+def test_what_was_given_inside_a_township_that_moved_is_reached() -> None:
+    def land(edition: str, county: str, since: str) -> Divisions:
+        rows = [
+            ("64", None), ("640324", "64"), ("640325", "64"), ("640324100", county), ("640324100201", "640324100"),
+        ]  # fmt: skip
+        return Divisions(
+            edition, [Division(c, c, LEVELS[len(c)], parent, since if c == "640324100" else "") for c, parent in rows]
+        )
+
+    found = gazette.reached(land("2023-06-30", "640324", ""), land("2026-06-30", "640325", "2026-06-30"))
+    assert (found.waiting, found.losing) == ({"64", "640325", "640324100"}, {"640324", "640324100201"})
+
+
+def test_nobody_is_sent_to_confirm_where_there_is_nothing_to_confirm() -> None:
+    """A grant that only lost an abolished village: at its code nothing waits, since nothing of it can come back."""
+    gone = next(each for each in sorted(NOW.lineage.seat) if len(each) == 12 and not NOW.lineage.heirs[each])
+    seat, before = NOW.lineage.seat[gone], NOW.lineage.names[gone][-1][0]
+    still = replace(NOW, divisions=Divisions(NOW.divisions.edition, [replace(row, since="") for row in NOW.divisions]))
+    assert edition.standing(grant(gone, before), gone, still) == "waits"
+    assert not edition.waits(grant(seat, before), still)
+    assert edition.standing(grant(seat, before), gone, still) == "outside"

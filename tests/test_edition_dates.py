@@ -15,7 +15,7 @@ from conftest import World
 from offices import Office
 from sqlalchemy import Engine
 from test_editions_route import NAMED, URL
-from worlds import APPROVER, AUDITOR, COLLECTOR, SYSTEM_ADMIN, Town
+from worlds import APPROVER, AUDITOR, COLLECTOR, SYSTEM_ADMIN, YUHAI, Town
 
 from api import editions as room
 from api import founding, pep
@@ -43,6 +43,10 @@ def test_a_day_too_far_ahead_or_not_after_the_edition_in_force_is_refused(databa
         assert town.get(URL, AUDITOR).json()["items"] == []
         number = editions.in_force(town, editions.body(NAMED, edition=day(AHEAD - 1)))
         assert town.get(f"{URL}/{number}", AUDITOR).json()["state"] == "confirmed"
+        # It decides from today on, so it also answers from today on, and not only from its own day.
+        for at, name in ((day(-1), "豫海镇"), (day(0), "清水镇"), (day(AHEAD), "清水镇")):
+            told = town.get(f"/v1/divisions/{YUHAI}?at={at}", COLLECTOR).json()
+            assert (told["name"], told["edition"] == BASE) == (name, name == "豫海镇"), at
 
 
 def filed(edition: str, **numbers: Any) -> gazette.EditionFiled:
@@ -155,7 +159,9 @@ def read_elsewhere(database: World, monkeypatch: pytest.MonkeyPatch) -> list[boo
     return held
 
 
-def test_another_process_reads_the_tables_with_the_lock_let_go(database: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_reads_the_tables_with_the_lock_let_go(
+    database: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert read_elsewhere(database, monkeypatch) == [False]
 
 

@@ -182,6 +182,7 @@ def test_60_a_name_declared_to_be_of_the_same_place_waits_for_nobody(database: W
     with Town(database) as town:
         root = town.granted(town.line(division=YUHAI))[0]
         editions.in_force(town, editions.body(NAMED, f"renamed,{YUHAI},{YUHAI}"))
+        assert town.get(f"{URL}/{town.get(URL, AUDITOR).json()['items'][0]['id']}", AUDITOR).json()["grants"] == []
         assert edit(town, VILLAGE) == (201, "")
         assert confirm(town, root, APPROVER).status_code == 409
 
@@ -190,11 +191,12 @@ def test_61_a_village_that_moved_is_lost_at_once_and_gained_by_confirmation(data
     with Town(database) as town:
         here = town.granted(town.line(division="640324"))[0]
         held: dict[str, Any] = {"operations": ["collect", "update"], "role": "township_admin"}
-        town.delegated(here, holder=f"u-{YUHAI}-township", division=YUHAI, **held)
+        loses = town.delegated(here, holder=f"u-{YUHAI}-township", division=YUHAI, **held)
         gains = town.delegated(here, holder=f"u-{WANGTUAN}-township", division=WANGTUAN, **held)
         assert edit(town, OTHER_VILLAGE, TOWN_ADMIN) == (201, "")
         assert edit(town, OTHER_VILLAGE, FAR_ADMIN) == (403, "outside_division")
-        editions.in_force(town, editions.body(MOVED))
+        told = town.get(f"{URL}/{editions.in_force(town, editions.body(MOVED))}", AUDITOR).json()
+        assert (told["grants"], told["waiting"]) == ([here, loses, gains], [here, gains])
         assert edit(town, OTHER_VILLAGE, TOWN_ADMIN) == (403, "outside_division")
         assert edit(town, OTHER_VILLAGE, FAR_ADMIN) == (403, "scope_needs_confirmation")
         assert confirm(town, here, APPROVER).status_code == 200

@@ -107,7 +107,12 @@ class Town:
     """The application on a founded database, spoken to in this process. `answers` are checked by the caller."""
 
     def __init__(
-        self, database: World, *, more: tuple[Fact, ...] = (), world: bool = True, policies: Path | None = None,
+        self,
+        database: World,
+        *,
+        more: tuple[Fact, ...] = (),
+        world: bool = True,
+        policies: Path | None = None,
         book: Lawbook | None = None,
     ) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="mandate-keys-")
