@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import drafts, pace, pep
+from api import answering, drafts, pace, pep
 from api.wire import fields
 from audit import docket, head, listing, vault
 from audit.entry import Entry
@@ -29,7 +29,7 @@ DONE = {
     "RequestDrafted": "起草申请", "RequestChanged": "修改申请", "RequestSigned": "签发报送", "RequestReceived": "收文登记",
     "RequestReturned": "退回补正", "RequestProposed": "提出拟办意见", "RequestDecided": "作出批复",
     "DecisionScanned": "补交批复扫描件", "RequestWithdrawn": "撤回申请", "WindowOpened": "开放统一授权窗口",
-    "WindowClosed": "关闭统一授权窗口", "Refused": "办理被拒",
+    "WindowClosed": "关闭统一授权窗口", "Refused": "办理被拒", "AnswererLacked": "报送时受文单位缺少可以办理的人员",
 }  # fmt: skip
 LONGEST_CURSOR = 16
 INTERNAL = ("RequestProposed", "Refused")
@@ -258,7 +258,8 @@ def _brief(row: Row, scene: Scene, texts: Texts) -> dict[str, Any]:
 @router.get("/v1/requests/{id}", summary="一份书面申请的全部内容")
 def one(request: Request, id: str) -> Response:
     dossier = open_dossier(request, id)
-    return pep.told(plain(dossier), etag=dossier.row["since"])
+    told = plain(dossier) | {"warnings": answering.missing(request, dossier.row)}
+    return pep.told(told, etag=dossier.row["since"])
 
 
 @router.get("/v1/requests/{id}/timeline", summary="一份书面申请的办理经过")

@@ -10,12 +10,12 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import dossiers, pep, reasons, steps
+from api import answering, dossiers, pep, reasons, steps
 from api.pep import Asked, Wish
 from api.steps import Row, Step
 from api.wire import examples, fields
 from audit.act import Recorded
-from authz import filing, refusal, renewal, step
+from authz import competence, filing, refusal, renewal, step
 from authz.decision import Scene
 from authz.fact import Fact, instant
 from authz.filing import Text
@@ -157,9 +157,18 @@ class SignRequest(Step):
 
     name: ClassVar[str] = "request.sign"
     right: ClassVar[str] = "request.sign"
+    warnings: list[dict[str, Any]] = field(default_factory=list)
 
     def happen(self, row: Row, body: steps.Nothing, scene: Scene) -> tuple[Fact, ...]:
-        return (filing.signed(row, self.known.stored, scene),)
+        signed = filing.signed(row, self.known.stored, scene)
+        noted = competence.noted(row, signed.hands, scene)
+        unit = row["body"]["document"]["addressee"]
+        self.warnings = [told for each in noted for told in answering.warnings(each.lacks, unit, scene)]
+        return (signed, *noted)
+
+    def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
+        status, told = super().told(recorded)
+        return status, told | {"warnings": self.warnings}
 
     def after(self, recorded: Recorded) -> str:
         fact = recorded.facts[0]
@@ -215,7 +224,7 @@ async def change(request: Request, id: str) -> Response:
 async def sign(request: Request, id: str) -> Response:
     number = pep.number(id)
     wish = await steps.optional(request, steps.Nothing)
-    known = await steps.prepare(request, number)
+    known = await steps.prepare(request, number, answering=True)
     return await pep.perform(request, await steps.asked(request, SignRequest, number, wish, known, {}))
 
 

@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import departures, pep
+from api import answering, departures, pep
 from api.outlook import outlook
 from api.pep import Asked, Wish
 from api.wire import fields
@@ -88,6 +88,7 @@ def report(request: Request) -> Response:
     with heads.reading(pep.deployment(request).database.engine) as connection:
         found = roster.roll(connection, seen, at)
         alone = orphans(found, at)
+        unanswered = answering.unanswered(connection, found, scene, at)
         about = [unfinished.of_village(connection, each.unit.id, each.unit.division, at) for each in alone]
     bodies = strengths(found, scene, at)
     return pep.told({
@@ -99,6 +100,7 @@ def report(request: Request) -> Response:
              "grants": list(each.grants), "work": departures.work_told(work)}
             for each, work in zip(alone, about, strict=True)
         ],
+        "unanswered": unanswered,
     })  # fmt: skip
 
 

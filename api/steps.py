@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from api import answering as answers
 from api import pep
 from api.pep import Asked, Wish
 from api.wire import fields
@@ -38,13 +39,18 @@ class Known:
 
 
 async def prepare(
-    request: Request, number: int, cited: tuple[str, ...] = (), more: Reads = NOTHING, staff: bool = False
+    request: Request,
+    number: int,
+    cited: tuple[str, ...] = (),
+    more: Reads = NOTHING,
+    staff: bool = False,
+    answering: bool = False,
 ) -> Known:
-    """Read ahead for a step on this request; `more` is what the step itself names."""
-    return await run_in_threadpool(_prepare, request, number, cited, more, staff)
+    """Read ahead for a step on this request; `more` is what the step itself names, `answering` whoever could answer it."""
+    return await run_in_threadpool(_prepare, request, number, cited, more, staff, answering)
 
 
-def _prepare(request: Request, number: int, cited: tuple[str, ...], more: Reads, staff: bool) -> Known:
+def _prepare(request: Request, number: int, cited: tuple[str, ...], more: Reads, staff: bool, answering: bool) -> Known:
     reads = Reads(requests=frozenset((number,))) | more
     row = pep.look(request, reads).rows.requests.get(number)
     if row is None:
@@ -52,6 +58,8 @@ def _prepare(request: Request, number: int, cited: tuple[str, ...], more: Reads,
     body = row["body"]
     persons = {person for _, person in body["hands"]}
     reads |= Reads(documents=frozenset((body["document"]["number"],))) | renewal.reads(body["lines"])
+    if answering:
+        reads |= answers.reads(row)
     if staff:
         unit = Reads(staff=frozenset((body["unit"],)))
         persons |= {post.person for post in pep.look(request, unit).rows.staff.get(body["unit"], ())}

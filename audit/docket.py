@@ -39,6 +39,18 @@ def requests_page(
     return [dict(row) for row in connection.execute(text(_REQUESTS), binds).mappings()]
 
 
+def waiting(connection: Connection, unit: str) -> list[dict[str, Any]]:
+    """Requests in this body's hands that it has not answered yet, the oldest first."""
+    found = connection.execute(
+        text(
+            "SELECT number, state, division, body, since FROM request WHERE ended IS NULL AND state IN ('filed', 'received')"
+            " AND body->'document'->>'addressee' = :unit ORDER BY number"
+        ),
+        {"unit": unit},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
 def windows_page(
     connection: Connection, within: Iterable[str] | None, before: int | None, limit: int
 ) -> list[dict[str, Any]]:

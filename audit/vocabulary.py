@@ -9,6 +9,7 @@ from authz import (
     approval,
     attribution,
     caution,
+    competence,
     confirmation,
     decision,
     deputy,

@@ -9,11 +9,11 @@ A village is an orphan when nobody collects there, or when nobody in office can 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from authz import duty, refusal
+from authz import competence, duty, refusal
 from authz.decision import Scene, rests
 from authz.fact import Change, Fact, Put, Where, instant
 from authz.grant import Grant, chain, effective
@@ -41,8 +41,9 @@ class PairNamed(Fact):
 
 
 class ShortfallNoted(Fact):
-    """An act left a body short from `since_when` on: of `staff`, of its B (`no_b`), or a village of hands (`orphan`) or of
-    a grant that those in office may use (`idle`)."""
+    """An act left a body short from `since_when` on: of `staff`, of its B (`no_b`), of
+    whoever answers requests (`answer`: the two sides of it), or a village of hands (`orphan`) or of a grant that those in
+    office may use (`idle`)."""
 
     authority = False
     short_unit: str
@@ -176,6 +177,12 @@ def left(ended: Post, staff: Sequence[Post], at: datetime, scene: Scene) -> tupl
     pairs = {natural(each.person, people) for each in rest if each.role == ended.role and counts(each, at)}
     if ended.role in PAIRED and len(pairs) == 1:
         found.append(noted("no_b", 2, 1))
+    if unit.kind == "lead" and level == "region":
+        then = replace(scene, at=at)
+        # A deputyship ends with either post it rests on.
+        others = [each for each in rest if ended.number not in (each.deputy_for, each.rests_on)]
+        had, has = (competence.unanswering(unit.id, unit.division, each, then) for each in (staff, others))
+        found += [noted("answer", 2, 2 - len(has))] if has and not had else []
     if unit.kind == "village" and ended.role in COLLECTING:
         hands = [each for each in rest if each.role in COLLECTING and counts(each, at)]
         found += [] if hands else [noted("orphan", 1, 0)]
@@ -193,6 +200,7 @@ WORDS: Final = {
     "staff": "办理后本单位工作人员少于规定人数，请尽快补充",
     "no_b": "办理后本单位管理员只剩一人（缺B角），请尽快任命并登记A角、B角",
     "orphan": "办理后该村无人采集，请尽快安排接任的同志并办理授权",
+    "answer": "办理后本单位没有两个不同的人分别承办和审批各县的书面申请，请尽快任命接任的同志",
     "idle": "办理后该村在岗人员没有可用的授权，请尽快把原授权交接或转授给在岗的同志",
 }
 

@@ -180,4 +180,4 @@ def test_facts_read_back_as_themselves() -> None:
     for fact in (PairNamed(pair_unit=LEAD, division="640324", primary_post=1, deputy_post=2), noted):
         assert parse(fact.plain()) == fact
         fact.changes(Where(1, START))
-    assert set(staffing.WORDS) == {"staff", "no_b", "orphan", "idle"}
+    assert set(staffing.WORDS) == {"staff", "no_b", "orphan", "answer", "idle"}
