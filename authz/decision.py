@@ -206,7 +206,7 @@ _ASKED: tuple[tuple[str, type[Denied], Callable[[Scene, Links, Wish, datetime], 
     ("period", refusal.OutsidePeriod, lambda scene, links, wish, at: not all(each.current(at) for each in links)),
     ("revoked", refusal.Revoked, lambda scene, links, wish, at: any(each.revoked(at) for each in links)),
     ("suspended", refusal.Suspended, lambda scene, links, wish, at: any(each.suspended(at) for each in links)),
-    ("max_records", refusal.RecordLimit, lambda scene, links, wish, at: not _within_cap(scene.rows, links, wish)),
+    ("max_records", refusal.RecordLimit, lambda scene, links, wish, at: not within_cap(scene.rows, links, wish)),
     ("edition", refusal.ScopeNeedsConfirmation, _unconfirmed),
 )
 AXES = tuple(name for name, _, _ in _ASKED)
@@ -219,7 +219,7 @@ def _first_missing(scene: Scene, links: Links, wish: Wish, at: datetime) -> tupl
     return None
 
 
-def _within_cap(rows: Rows, links: tuple[Grant, ...], wish: Wish) -> bool:
+def within_cap(rows: Rows, links: tuple[Grant, ...], wish: Wish) -> bool:
     """Whether one more distinct household fits under every cap of the chain; reading never counts."""
     if wish.household is None or wish.operation in ("query", "export"):
         return True

@@ -17,7 +17,7 @@ from typing import Any
 from authz import edition, refusal
 from authz import scope as scopes
 from authz.asking import Verdict, ask
-from authz.decision import Permit, Scene, Wish, held
+from authz.decision import Permit, Scene, Wish, held, within_cap
 from authz.extent import extents
 from authz.fact import instant
 from authz.grant import Grant, chain, narrowed
@@ -220,6 +220,12 @@ def axes(links: tuple[Grant, ...], scene: Scene, wish: Wish, at: datetime) -> li
     years = sorted({each.scope.data_year for each in links if each.scope.data_year is not None})
     begin, end = max(max(each.scope.valid_from, each.issued_at) for each in links), narrowed(links)
     lists = [each.scope.households for each in links if each.scope.households is not None]
+    caps = [
+        (scene.rows.used.get(each.number, 0), each.scope.max_records)
+        for each in links
+        if each.scope.max_records is not None
+    ]
+    tightest = min(caps, key=lambda each: each[1] - each[0], default=None)
     covered = all(edition.standing(each, wish.division, scene.law) == "covers" for each in links)
     told: tuple[tuple[str, Any, Any, bool], ...] = (
         ("division", links[-1].scope.division, wish.division, covered),
@@ -235,6 +241,12 @@ def axes(links: tuple[Grant, ...], scene: Scene, wish: Wish, at: datetime) -> li
         ("period", [instant(begin), instant(end)], instant(at), begin <= at < end),
         ("revoked", any(each.revoked(at) for each in links), False, not any(each.revoked(at) for each in links)),
         ("suspended", any(each.suspended(at) for each in links), False, not any(each.suspended(at) for each in links)),
+        (
+            "max_records",
+            None if tightest is None else [*tightest],
+            1,
+            within_cap(scene.rows, links, wish),
+        ),
     )
     return [{"axis": axis, "held": has, "asked": asked, "fits": fits} for axis, has, asked, fits in told]
 

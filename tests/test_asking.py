@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import acts
+import chains
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decision import HOURS, POST, TOKENS, whole, wishes, worlds
 
 from authz import edit, explanation
 from authz.asking import ask, ask_act, both, documented_later
-from authz.decision import Scene, Wish, held
+from authz.decision import AXES, Scene, Wish, held
 from authz.edit import Edit
-from authz.fact import moment
+from authz.fact import instant, moment
 from authz.grant import Scope, misfits
 from authz.household import Household
 from authz.post import FAR, Person
@@ -72,7 +74,7 @@ def test_an_explanation_decides_as_the_verdict_and_changes_nothing(
     assert told_why.undetermined == (not verdict.decision and not any(held(rows, POST)))
     assert ("依据不足" in told_why.plain) == told_why.undetermined
     assert "工作日" not in told_why.plain
-    axis = {"max_records", "edition", "role", "household", "grant"}
+    axis = {"edition", "role", "household", "grant"}
     missing = told_why.full.get("missing")
     if missing is not None and missing not in axis:
         failed = [each["axis"] for each in told_why.full["axes"] if not each["fits"]]
@@ -99,6 +101,27 @@ def test_the_smallest_scope_permits_the_refused_wish_and_nothing_beside_it(
     assert answer.decision or told(answer) == "no_role"
     exact = Scope(wish.division, frozenset({wish.cell}), frozenset({wish.operation}), wish.data_year, at, FAR, 1)
     assert misfits(exact, scope, acts.law().divisions) == ()
+
+
+MISFITS: dict[str, dict[str, Any]] = {
+    "division": {"division": "640324105"}, "cell": {"cells": ("monitored.base",)}, "operation": {"operations": ("verify",)},
+    "data_year": {"data_year": 2025}, "households": {"households": ("h-far",)}, "period": {"valid_until": instant(chains.START)},
+    "max_records": {"max_records": 0},
+}  # fmt: skip
+"""For each axis, a grant that fits on every other one."""
+
+
+@pytest.mark.parametrize("axis", MISFITS)
+def test_a_refusal_shows_the_axis_that_failed(axis: str) -> None:
+    """Row 17 of the regressions: what is told in full is what was decided."""
+    county = chains.County(**MISFITS[axis])
+    asked = county.scene("p-2")
+    wish = Wish("update", "monitored.income", chains.VILLAGE, 2026, "h-near")
+    verdict = ask(asked, "p-2", wish, asked.at)
+    told = explanation.explain(verdict, asked, wish, asked.at).full
+    assert told["missing"] == axis
+    assert [each["axis"] for each in told["axes"] if not each["fits"]] == [axis]
+    assert {each["axis"] for each in told["axes"]} == {*AXES} - {"edition"}, "what an edition took is the place"
 
 
 WISH = Wish("update", "monitored.income", "640324100201", 2026, "h-1")

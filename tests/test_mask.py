@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,6 +69,13 @@ def about(database: World, person: str) -> list[int]:
     """The entries that registered him and showed his number."""
     statement = "SELECT number FROM entry WHERE kind IN ('PersonRegistered', 'TelephoneShown') AND position(:named IN bytes) > 0"
     return [row.number for row in rows(database, statement, named=f'"{person}"'.encode())]
+
+
+def secrets(town: Town) -> list[str]:
+    """What no door shows to anybody, not even to its owner: identity numbers, tokens, and the ids tokens are known by."""
+    tokens = [town.token(each) for each in READERS]
+    known = [json.loads(base64.urlsafe_b64decode(each.split(".")[1] + "=="))["jti"] for each in tokens]
+    return [*(draw(person).identity_number for person in PEOPLE), *tokens, *known]
 
 
 def things(database: World) -> Things:
@@ -136,7 +145,7 @@ CLOSED = {"/v1/requests/draft", "/log/sm3/checkpoint", "/log/sm3/tile/{level}/{p
 def test_no_door_shows_a_telephone(filled: Filled, database: World) -> None:
     answers.walk(filled.town)
     filled.things = things(database)
-    told = found(filled, [phone for phone, _, _ in PEOPLE.values()] + [IN_A_LETTER])
+    told = found(filled, [phone for phone, _, _ in PEOPLE.values()] + [IN_A_LETTER, *secrets(filled.town)])
     shown = {each for each in told if each[1] != "closed"}
     assert shown == {("/v1/requests/{id}", IN_A_LETTER), ("/v1/requests/{id}/print", IN_A_LETTER)}
     assert {path for path, _ in told - shown} <= CLOSED, "every other door was open to somebody"
@@ -150,6 +159,22 @@ def test_a_door_without_the_mask_is_noticed(filled: Filled, monkeypatch: pytest.
     numbers = [phone for phone, _, _ in PEOPLE.values()]
     for only in ("/v1/people", "/v1/me", "/v1/entries"):
         assert [each for each in found(filled, numbers, only) if each[1] in numbers], only
+
+
+def test_the_log_shows_no_token_and_no_identity_number(database: World) -> None:
+    """Row 15 of the regressions: neither what was registered nor who read it with which token."""
+    with Town(database) as town:
+        body = {"id": "p-7101", "name": "马秀兰", "identity_number": draw("p-7101").identity_number}
+        assert town.post("/v1/people", SYSTEM_ADMIN, body).status_code == 201
+        doors = (
+            "/v1/entries?limit=1000",
+            "/v1/entries/export?format=csv",
+            "/v1/people/p-7101",
+            "/v1/entries?limit=1000",
+        )
+        seen = [town.get(door, reader).text for door in doors for reader in (SYSTEM_ADMIN, AUDITOR)]
+        assert "PersonRegistered" in seen[-1]
+        assert [each for each in secrets(town) if each in "".join(seen)] == []
 
 
 def _a_letter_tells_its_contact_to_its_parties_alone(filled: Filled) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import attack_rows
 import pytest
 from chains import LEAD, START, VILLAGE, County, regional
+from conftest import World
+from leaks import LEAKS, leaking
 from offices import LINE, TEXT, WAY, Office
 from relapses import RELAPSES
 from test_authority import asked, code
@@ -20,7 +22,8 @@ from test_authority import asked, code
 from authz.decision import Wish
 
 TABLE = Path(__file__).parent / "regressions.csv"
-ROWS = (*range(1, 19), *range(101, 113))
+CATALOGUE = range(1, 19)
+ROWS = (*CATALOGUE, *range(101, 113))
 BY_AXIS = "the decision does not ask for "
 """Relapses that belong to the decision itself, not to a row."""
 
@@ -30,7 +33,9 @@ def read() -> list[dict[str, str]]:
 
 
 def faults(rows: list[dict[str, str]]) -> Iterator[str]:
-    """A row missing or twice, without test and reason, with a test or a relapse that is none; a relapse without a row."""
+    """A row missing or twice, without test and reason, with a test or a relapse that is none; a row of the catalogue that was
+    never seeded; a relapse without a row."""
+    seeded = {**RELAPSES, **LEAKS}
     numbers = [int(row["row"]) for row in rows]
     yield from (f"row {number} stands {numbers.count(number)} times" for number in ROWS if numbers.count(number) != 1)
     for row in rows:
@@ -42,11 +47,11 @@ def faults(rows: list[dict[str, str]]) -> Iterator[str]:
             for each in tests
             if each.partition("::")[2] not in attack_rows.tests_of(each.partition("::")[0])
         )
-        yield from (f"row {row['row']}: no relapse {each!r}" for each in relapses if each not in RELAPSES)
+        yield from (f"row {row['row']}: no relapse {each!r}" for each in relapses if each not in seeded)
+        if int(row["row"]) in CATALOGUE and not relapses:
+            yield f"row {row['row']} is seeded as no mutant"
     named = {each for row in rows for each in row["relapses"].split(";")}
-    yield from (
-        f"{each!r} belongs to no row" for each in RELAPSES if each not in named and not each.startswith(BY_AXIS)
-    )
+    yield from (f"{each!r} belongs to no row" for each in seeded if each not in named and not each.startswith(BY_AXIS))
 
 
 def test_every_failure_of_others_has_its_test() -> None:
@@ -55,11 +60,25 @@ def test_every_failure_of_others_has_its_test() -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [{"tests": ""}, {"tests": "test_x.py::test_none"}, {"relapses": "none"}, {"row": "2"}, {"later": "some day"}],
+    [
+        {"tests": ""},
+        {"tests": "test_x.py::test_none"},
+        {"relapses": "none"},
+        {"row": "2"},
+        {"later": "some day"},
+        {"relapses": ""},
+    ],
 )
 def test_a_spoilt_table_is_noticed(spoil: dict[str, str]) -> None:
     first, *rest = read()
     assert list(faults([first | spoil, *rest]))
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_failure_of_others_at_the_door_is_noticed(database: World, name: str) -> None:
+    """By what its check asserts; what breaks otherwise shows nothing."""
+    with leaking(name) as check, pytest.raises(AssertionError):
+        check(database)
 
 
 # --- rows that had no test of their own -----------------------------------------------------------------------------
