@@ -20,7 +20,7 @@ from starlette.responses import Response
 from api import pep, stated
 from api.dossiers import older
 from api.outlook import outlook
-from api.people import held_by, knows, post_told
+from api.people import held_by, post_told, serves
 from api.stated import Reason, Reasoned
 from api.wire import fields
 from audit import head as heads
@@ -83,7 +83,7 @@ class AppointDeputy(Reasoned[DeputyBody]):
         base = _seen(body.post, scene)
         scene.must(self.name, base.division)
         person = scene.rows.people.get(body.deputy)
-        if person is None or not knows(scene, body.deputy):
+        if person is None or not serves(scene, body.deputy):
             raise refusal.UnfitHolder("没有这名人员，或此人在您管辖的区划之外任职，请核对人员编号", missing="deputy")
         if body.from_ is not None and body.from_ >= body.until:
             raise refusal.Misshapen(pointers=[{"pointer": "/until", "message": "结束时间应晚于开始时间"}])

@@ -21,7 +21,7 @@ from api import departures, pep, stated
 from api.dossiers import older
 from api.grants import scope_told
 from api.outlook import outlook
-from api.people import knows
+from api.people import serves
 from api.stated import Reason, Reasoned
 from api.wire import fields
 from audit import docket, listing, succession, unfinished
@@ -88,6 +88,12 @@ def seen(transfer: Found | None, scene: Scene) -> Found:
     return transfer
 
 
+def must_serve(successor: str, scene: Scene) -> None:
+    """Refuse a successor of whom the acting post could not know; he becomes a party to the transfer."""
+    if not serves(scene, successor):
+        raise refusal.UnfitHolder("没有这名人员，或此人在您管辖的区划之外任职，请核对人员编号", missing="successor")
+
+
 @dataclass(kw_only=True)
 class HandOver(Reasoned[HandoverBody]):
     """Grants that rested with a transfer go to the successor."""
@@ -105,8 +111,7 @@ class HandOver(Reasoned[HandoverBody]):
         scene.must(self.name, transfer.fact.division)
         body = self.wish.take()
         successor = rule.taker(transfer.fact, body.successor)
-        if successor not in scene.rows.people or not knows(scene, successor):
-            raise refusal.UnfitHolder("没有这名人员，或此人在您管辖的区划之外任职，请核对人员编号", missing="successor")
+        must_serve(successor, scene)
         wanted = transfer.handover(successor, scene)
         return rule.hand_over(wanted, tuple(dict.fromkeys(body.grants)), self.reason, scene)
 

@@ -107,6 +107,12 @@ def knows(scene: Scene, person: str) -> bool:
     return any(scene.may("people.read", each.division) for each in posts)
 
 
+def serves(scene: Scene, person: str) -> bool:
+    """Whether somebody has or will have a post of his own where the acting post may read people: one he has left is none."""
+    own = [each for each in scene.rows.posts.get(person, ()) if each.deputy_for is None and each.valid_until > scene.at]
+    return any(scene.may("people.read", each.division) for each in own)
+
+
 @router.get("/v1/people/{id}", summary="一名人员：姓名、岗位")
 def one(request: Request, id: str) -> Response:
     scene = pep.look(request, Reads(persons=frozenset((id,))))

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from api import departures, pep, stated, transfers
 from api.departures import Leaving
-from api.people import held_by, known, knows, post_told
+from api.people import held_by, known, post_told, serves
 from api.pep import Asked, Wish
 from api.stated import Reason, Reasoned
 from api.wire import fields
@@ -72,7 +72,7 @@ class AssignPost(Asked):
                 "没有这名人员或这个单位，请先登记", missing="person" if person is None else "unit"
             )
         elsewhere = any(each.live(scene.at) for each in scene.rows.posts.get(body.person, ()))
-        if elsewhere and not knows(scene, body.person):
+        if elsewhere and not serves(scene, body.person):
             raise refusal.UnfitHolder("此人在您管辖的区划之外任职，请由自治区系统管理员办理", missing="person")
         if body.from_ is not None and body.until is not None and body.from_ >= body.until:
             raise refusal.Misshapen(pointers=[{"pointer": "/until", "message": "结束时间应晚于开始时间"}])

@@ -72,6 +72,8 @@ class TransferPerson(Reasoned[TransferBody]):
         unit = scene.rows.units.get(body.unit)
         if person is None or old.person != person.id or unit is None:
             raise refusal.UnfitHolder("岗位与人员不符，或没有这个单位，请核对", missing="from_post" if unit else "unit")
+        if body.successor is not None:
+            handovers.must_serve(body.successor, scene)
         wanted = Appointment(person, unit, body.role, body.post or body.role, None, body.until)
         held = held_by(scene, person)
         return rule.transfer(old, wanted, held, body.successor, self.reason, scene, self.left.begun)

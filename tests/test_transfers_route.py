@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from conftest import World
@@ -12,7 +13,10 @@ from worlds import (
     COLLECTOR,
     FAR_COLLECTOR,
     GRID_WORKER,
+    HANDLER,
+    OBSERVER,
     OTHER_VILLAGE,
+    REGION_LEAD,
     SYSTEM_ADMIN,
     TOWN_ADMIN,
     VILLAGE,
@@ -56,7 +60,8 @@ def test_a_transfer_is_judged_as_an_end_and_an_appointment(database: World) -> N
             ({}, CLERK, 403, "no_role"), ({}, AUDITOR, 403, "no_role"), ({}, TOWN_ADMIN, 403, "no_role"),
             ({}, FAR_COLLECTOR, 403, "no_role"), ({"role": "county_admin", "unit": "u-640324-lead"}, ADMIN, 403, "no_role"),
             ({"role": "township_admin"}, ADMIN, 422, "unfit_holder"), ({"successor": COLLECTOR}, ADMIN, 422, "unfit_holder"),
-            ({"successor": "p-404"}, ADMIN, 422, "unfit_holder"), ({"person": GRID_WORKER}, ADMIN, 422, "unfit_holder"),
+            ({"successor": "p-404"}, ADMIN, 422, "unfit_holder"), ({"successor": HANDLER}, ADMIN, 422, "unfit_holder"),
+            ({"successor": OBSERVER}, ADMIN, 422, "unfit_holder"), ({"person": GRID_WORKER}, ADMIN, 422, "unfit_holder"),
             ({"unit": "u-640324101-township"}, ADMIN, 422, "unfit_holder"), ({"from_post": 10**6}, ADMIN, 404, "unknown"),
             ({"from": "x"}, ADMIN, 422, "misshapen"),
         ):  # fmt: skip
@@ -66,3 +71,33 @@ def test_a_transfer_is_judged_as_an_end_and_an_appointment(database: World) -> N
             town.get(f"/v1/people?role=village_collector&division={VILLAGE}", SYSTEM_ADMIN).json()["items"][0]["id"]
             == COLLECTOR
         )
+
+
+def test_who_has_gone_elsewhere_is_not_drawn_back_by_those_he_left(database: World) -> None:
+    """A post that somebody once held here does not make him one of the people here."""
+    with Town(database) as town:
+        (root,) = town.granted()
+        own = town.delegated(root, holder=GRID_WORKER, role="grid_worker")
+        gone = wish(town, unit=REGION_LEAD, role="region_handler", successor=None)
+        assert town.post("/v1/transfers", SYSTEM_ADMIN, gone).status_code == 201
+        grid, clerk = (
+            town.get(f"/v1/people/{each}", ADMIN).json()["posts"][0]["post"] for each in (GRID_WORKER, CLERK)
+        )
+        left = {"person": GRID_WORKER, "from_post": grid, "reason": "工作调动", "role": "first_secretary",
+                "unit": f"u-{OTHER_VILLAGE}-village"}  # fmt: skip
+        until = (datetime.now(UTC) + timedelta(days=5)).isoformat()
+        stand_in = {"post": clerk, "deputy": COLLECTOR, "until": until, "reason": "外出培训"}
+        again = {"person": COLLECTOR, "unit": f"u-{VILLAGE}-village", "role": "village_collector"}
+
+        def refused(path: str, body: dict[str, Any]) -> tuple[int, str]:
+            answer = town.post(path, ADMIN, body)
+            return answer.status_code, answer.json().get("code")
+
+        assert refused("/v1/transfers", left | {"successor": COLLECTOR}) == (422, "unfit_holder")
+        assert refused("/v1/deputies", stand_in) == (422, "unfit_holder")
+        assert refused("/v1/posts", again) == (422, "unfit_holder")
+        transfer = town.post("/v1/transfers", ADMIN, left).json()["id"]
+        handed = {"grants": [own], "successor": COLLECTOR, "reason": "工作调动"}
+        assert refused(f"/v1/transfers/{transfer}/grants", handed) == (422, "unfit_holder")
+        assert town.post("/v1/posts", SYSTEM_ADMIN, again).status_code == 201, "whose people he is may employ him here"
+        assert town.post("/v1/deputies", ADMIN, stand_in).status_code == 201, "and then he serves here again"
