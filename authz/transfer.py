@@ -1,8 +1,9 @@
-"""Transfer: a person changes posts in one act, and the authority that was his own stays behind at rest (S25, S35).
+"""Transfer: a person changes posts in one act, and the authority that was his own stays behind at rest (S25, S35). Who
+leaves for good (离任) leaves the same behind.
 
 PostEnded        the old post
 GrantSuspended   each grant made out to him in it; whoever issued it may resume, revoke or make it out anew
-PostAssigned     the new post
+PostAssigned     the new post, if he takes one up
 WorkHandedOver   what he had begun and nobody has finished
 TransferRecorded who left what to whom
 """
@@ -50,12 +51,12 @@ class WorkHandedOver(Fact):
 
 
 def transfer(
-    old: Post, wanted: Appointment, held: Iterable[Post], successor: str | None, reason: str, scene: Scene,
+    old: Post, wanted: Appointment | None, held: Iterable[Post], successor: str | None, reason: str, scene: Scene,
     work: Sequence[Work] = (),
 ) -> tuple[Fact, ...]:  # fmt: skip
     """The facts of a transfer, judged as an end and an appointment are; `held` are all posts of the natural person.
 
-    `work` is what was unfinished just before the lock.
+    `wanted` is null for whoever leaves for good. `work` is what was unfinished just before the lock.
     """
     if scene.post is None:
         raise refusal.NotEmployed(missing="post")
@@ -66,7 +67,7 @@ def transfer(
     people = scene.rows.people
     ended = posts.end(old, None, reason, by=by, colleagues=colleagues, at=scene.at, policy=policy, people=people)
     left = [each for each in held if each.number != old.number]
-    assigned = posts.appoint(wanted, by, left, scene.at, policy, scene.law.divisions)
+    assigned = posts.appoint(wanted, by, left, scene.at, policy, scene.law.divisions) if wanted is not None else ()
     resting = own(old, scene)
     facts = [revocation.rest(each, reason, scene)[0] for each in resting]
     recorded = TransferRecorded(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from conftest import World
+from test_features_shown import employed
 from worlds import (
     ADMIN,
     AUDITOR,
@@ -101,3 +102,34 @@ def test_who_has_gone_elsewhere_is_not_drawn_back_by_those_he_left(database: Wor
         assert refused(f"/v1/transfers/{transfer}/grants", handed) == (422, "unfit_holder")
         assert town.post("/v1/posts", SYSTEM_ADMIN, again).status_code == 201, "whose people he is may employ him here"
         assert town.post("/v1/deputies", ADMIN, stand_in).status_code == 201, "and then he serves here again"
+
+
+def test_who_leaves_for_good_hands_over_as_well(database: World) -> None:
+    """A village official whose term ends takes up no other post; his grants, his work and what he answers for go on."""
+    heir = "p-4003"
+    with Town(database, more=employed(heir, f"u-{VILLAGE}-village", "village_collector")) as town:
+        (root,) = town.granted()
+        own = town.delegated(root, holder=COLLECTOR, max_records=5)
+        assert town.post("/v1/edits", COLLECTOR, town.edit()).status_code == 201
+        leaving = {name: value for name, value in wish(town, successor=heir).items() if name not in ("unit", "role")}
+        for half in ({"unit": f"u-{OTHER_VILLAGE}-village"}, {"role": "first_secretary"}, {"post": "t"},
+                     {"until": "2099-01-01T00:00:00+08:00"}):  # fmt: skip
+            answer = town.post("/v1/transfers", ADMIN, leaving | half)
+            assert (answer.status_code, answer.json()["code"]) == (422, "misshapen"), half
+            assert [each["pointer"] for each in answer.json()["pointers"]] == [f"/{name}" for name in half]
+        assert town.post("/v1/transfers", TOWN_ADMIN, leaving).json()["code"] == "no_role"
+        done = town.post("/v1/transfers", ADMIN, leaving, idempotency_key="one")
+        told = done.json()
+        assert (done.status_code, told["post"], told["suspended"], told["successor"]) == (201, None, [own], heir)
+        assert town.post("/v1/transfers", ADMIN, leaving, idempotency_key="one").content == done.content
+        refused = town.post("/v1/edits", COLLECTOR, town.edit())
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_employed")
+        (line,) = town.get("/v1/transfers", ADMIN).json()["items"]
+        assert (line["id"], line["person"], line["suspended"]) == (told["id"], COLLECTOR, [own])
+        passed = town.post(f"/v1/transfers/{told['id']}/grants", ADMIN, {"grants": [own], "reason": "换届"})
+        (renewed,) = passed.json()["grants"]
+        assert town.get(f"/v1/grants/{renewed['renewed']}", ADMIN).json()["scope"]["max_records"] == 4
+        assert town.post("/v1/edits", heir, town.edit()).json()["grant"] == renewed["renewed"]
+        asked = f"household=h-monitored&cell=monitored.income&data_year={town.edit()['data_year']}"
+        figure = town.get(f"/v1/responsibility?{asked}", AUDITOR).json()["collected_by"]
+        assert figure["now"]["person"]["id"] == heir
