@@ -65,7 +65,7 @@ def _left(connection: Any, post: Post, at: Any) -> Leaving:
     unit = register.fetch(connection, Reads(units=frozenset((post.unit,))), at).units[post.unit]
     about: tuple[Waiting, ...] = ()
     if unit.kind == "village":
-        about = unfinished.of_village(connection, unit.id, unit.division, at)
+        about = unfinished.of_villages(connection, (unit,), at)[unit.id]
     work = unfinished.of_person(connection, post.person, post, at)
     return Leaving(post.person, unit.id, unit.name, unit.division, work, about)
 

@@ -20,7 +20,7 @@ from api.wire import fields
 from audit import head as heads
 from audit import listing
 from audit.listing import Birth, GrantsAsked
-from authz import confirmation, delegation, edition, refusal, register
+from authz import confirmation, delegation, edition, refusal, register, renewal
 from authz import scope as scopes
 from authz.decision import Scene
 from authz.division import Divisions
@@ -121,6 +121,7 @@ def listed(request: Request) -> Response:
         query.holder,
         query.cell,
         query.origin,
+        renewal.noticed(scene) if query.lapsing else None,
     )
     divisions = scene.law.divisions
     with heads.reading(pep.deployment(request).database.engine) as connection:

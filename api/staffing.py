@@ -1,6 +1,6 @@
 """Staffing over HTTP (S26, S27): who was short on a day, which village has nobody, and who are the A and B of a unit.
 
-GET  /v1/staffing?division=&at=   as the register knows it now, at the instant `at`
+GET  /v1/staffing?division=&at=   as the register knows it now, at the instant `at`; A and B as named then
 POST /v1/staffing/pairs           A and B (A角、B角): two human beings, both administrators of the unit
 """
 
@@ -20,7 +20,7 @@ from api.outlook import outlook
 from api.pep import Asked, Wish
 from api.wire import fields
 from audit import head as heads
-from audit import roster, unfinished
+from audit import listing, roster, unfinished
 from audit.act import Recorded
 from audit.roster import Roll
 from authz import refusal
@@ -86,10 +86,10 @@ def report(request: Request) -> Response:
     query = fields.read_query(request.url.query.encode(), StaffingQuery)
     seen, at = outlook(scene, "people.staff", query.division, query.division), query.at or scene.at
     with heads.reading(pep.deployment(request).database.engine) as connection:
-        found = roster.roll(connection, seen, at)
+        found = roster.roll(connection, seen, at, listing.position(connection, at) if at < scene.at else None)
         alone = orphans(found, at)
         unanswered = answering.unanswered(connection, found, scene, at)
-        about = [unfinished.of_village(connection, each.unit.id, each.unit.division, at) for each in alone]
+        about = unfinished.of_villages(connection, [each.unit for each in alone], at)
     bodies = strengths(found, scene, at)
     return pep.told({
         "at": pep.written(at), "division": query.division or (scene.post.division if scene.post else None), "size": scene.size,
@@ -97,8 +97,8 @@ def report(request: Request) -> Response:
         "units": [strength_told(one, posts, found.pairs.get(one.unit.id)) for one, posts in bodies],
         "orphans": [
             {"unit": each.unit.id, "name": each.unit.name, "division": each.unit.division, "why": each.why,
-             "grants": list(each.grants), "work": departures.work_told(work)}
-            for each, work in zip(alone, about, strict=True)
+             "grants": list(each.grants), "work": departures.work_told(about[each.unit.id])}
+            for each in alone
         ],
         "unanswered": unanswered,
     })  # fmt: skip

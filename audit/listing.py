@@ -32,7 +32,8 @@ def codes(held: Codes) -> list[str] | None:
 # --- grants ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class GrantsAsked:
-    """Which grants: those the caller may see (`codes`, or of his own `unit`), narrowed by what he asked for."""
+    """Which grants: those the caller may see (`codes`, or of his own `unit`), narrowed by what he asked for. `ending`: only
+    what was issued on a request and ends after the first of these instants and no later than the second."""
 
     codes: Codes
     unit: str
@@ -40,6 +41,7 @@ class GrantsAsked:
     holder: str | None = None
     cell: str | None = None
     origin: str | None = None
+    ending: tuple[datetime, datetime] | None = None
 
 
 _GRANTS = """
@@ -48,6 +50,8 @@ _GRANTS = """
     AND (CAST(:within AS text[]) IS NULL OR division = ANY(:within))
     AND (CAST(:holder AS text) IS NULL OR holder_unit = :holder OR holder_person = :holder)
     AND (CAST(:cell AS text) IS NULL OR :cell = ANY(cells)) AND (CAST(:origin AS text) IS NULL OR origin = :origin)
+    AND (CAST(:last AS timestamptz) IS NULL OR (valid_until > :first AND valid_until <= :last AND parent IS NULL
+        AND origin = 'request'))
     ORDER BY number DESC LIMIT :limit
 """
 
@@ -59,8 +63,16 @@ def grants_page(
     """At most `limit` grants, newest first, older than `before`, that `keep` keeps (asked by the chunk)."""
     found: list[Grant] = []
     binds = {"codes": codes(asked.codes), "unit": asked.unit, "within": codes(asked.within), "holder": asked.holder}
+    first, last = asked.ending or (None, None)
     while len(found) < limit:
-        more = {"cell": asked.cell, "origin": asked.origin, "before": before, "limit": max(CHUNK, limit)}
+        more = {
+            "cell": asked.cell,
+            "origin": asked.origin,
+            "first": first,
+            "last": last,
+            "before": before,
+            "limit": max(CHUNK, limit),
+        }
         chunk = [_grant(row) for row in connection.execute(text(_GRANTS), binds | more).mappings()]
         if not chunk:
             break

@@ -56,23 +56,28 @@ class Roll:
     grants: Mapping[int, Grant]
 
 
-def roll(connection: Connection, within: Codes, at: datetime) -> Roll:
-    """Everything staffing in these divisions is judged on, as it is on record now, at the instant `at`."""
+_PAIRS = """
+    SELECT unit, primary_post, deputy_post FROM pair WHERE (CAST(:codes AS text[]) IS NULL OR division = ANY(:codes))
+    AND CASE WHEN CAST(:known AS bigint) IS NULL THEN ended IS NULL
+        ELSE since < :known AND (ended IS NULL OR ended >= :known) END
+"""
+
+
+def roll(connection: Connection, within: Codes, at: datetime, known: int | None = None) -> Roll:
+    """Everything staffing in these divisions is judged on, as it is on record now, at the instant `at`. A pair holds
+    from when it was named until the next one is: it is the one on record at position `known`."""
     binds = {"codes": None if within is None else sorted(within)}
-    where = "ended IS NULL AND (CAST(:codes AS text[]) IS NULL OR division = ANY(:codes))"
-
-    def ask(columns: str, table: str) -> list[Any]:
-        statement = text(f"SELECT {columns} FROM {table} WHERE {where}")  # noqa: S608 our own names
-        return list(connection.execute(statement, binds).mappings())
-
-    units = tuple(Unit(*(row[name] for name in Unit.__slots__)) for row in ask("*", "unit"))
+    inside = "(CAST(:codes AS text[]) IS NULL OR division = ANY(:codes))"
+    bodies = connection.execute(text(f"SELECT * FROM unit WHERE ended IS NULL AND {inside}"), binds)  # noqa: S608 our own words
+    units = tuple(Unit(*(row[name] for name in Unit.__slots__)) for row in bodies.mappings())
     staff: dict[str, list[Post]] = {}
-    for post, _ in posts(connection, "(CAST(:codes AS text[]) IS NULL OR division = ANY(:codes))", **binds):
+    for post, _ in posts(connection, inside, **binds):
         staff.setdefault(post.unit, []).append(post)
     ids = sorted({post.person for each in staff.values() for post in each})
     found = connection.execute(text("SELECT * FROM person WHERE ended IS NULL AND id = ANY(:ids)"), {"ids": ids})
     people = {row["id"]: Person(row["id"], row["natural"], row["epoch"]) for row in found.mappings()}
-    pairs = {row["unit"]: (row["primary_post"], row["deputy_post"]) for row in ask("*", "pair")}
+    named = connection.execute(text(_PAIRS), binds | {"known": known})
+    pairs = {row.unit: (row.primary_post, row.deputy_post) for row in named}
     held, chains = _held(connection, sorted(each.id for each in units if each.kind == "village"), at)
     kept = {unit: tuple(each) for unit, each in staff.items()}
     return Roll(tuple(sorted(units, key=lambda each: each.id)), kept, people, pairs, held, chains)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from audit import entry as entries
 from audit.entry import Entry
-from authz.post import Post
+from authz.post import Post, Unit
 from authz.request import OPEN
 
 
@@ -55,19 +55,24 @@ def of_person(connection: Connection, person: str, post: Post, at: datetime) -> 
     return tuple(Waiting(*row) for row in connection.execute(text(_OF_PERSON), binds))
 
 
-_OF_VILLAGE = """
-    SELECT 'move', token, 'waiting', division FROM household WHERE ended IS NULL AND moving_to IS NOT NULL
-        AND :division IN (division, moving_to)
-    UNION ALL SELECT 'grant', CAST(number AS text), 'waiting', division FROM grants WHERE ended IS NULL
-        AND holder_unit = :unit AND revoked_at IS NULL AND valid_until > :at
-    ORDER BY 1, 2
+_OF_VILLAGES = """
+    SELECT v.unit, 'move' AS kind, h.token AS id, 'waiting' AS state, h.division FROM household h
+        JOIN unnest(CAST(:units AS text[]), CAST(:divisions AS text[])) AS v(unit, division)
+        ON v.division IN (h.division, h.moving_to) WHERE h.ended IS NULL AND h.moving_to IS NOT NULL
+    UNION ALL SELECT holder_unit, 'grant', CAST(number AS text), 'waiting', division FROM grants WHERE ended IS NULL
+        AND holder_unit = ANY(:units) AND revoked_at IS NULL AND valid_until > :at
+    ORDER BY kind, id
 """
 
 
-def of_village(connection: Connection, unit: str, division: str, at: datetime) -> tuple[Waiting, ...]:
-    """What lies about a village when nobody is left in it: open moves from and to it, and grants made out to it."""
-    binds = {"unit": unit, "division": division, "at": at}
-    return tuple(Waiting(*row) for row in connection.execute(text(_OF_VILLAGE), binds))
+def of_villages(connection: Connection, units: Collection[Unit], at: datetime) -> Mapping[str, tuple[Waiting, ...]]:
+    """What lies about villages when nobody is left in them, by unit: open moves from and to each, and grants made out to
+    it. One question for all of them, because a region that begins has some thousands."""
+    found: dict[str, list[Waiting]] = {each.id: [] for each in units}
+    binds = {"units": list(found), "divisions": [each.division for each in units], "at": at}
+    for unit, *row in connection.execute(text(_OF_VILLAGES), binds):
+        found[unit].append(Waiting(*row))
+    return {unit: tuple(waits) for unit, waits in found.items()}
 
 
 _NOW = """

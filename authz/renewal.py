@@ -180,8 +180,13 @@ def lapsing(grant: Grant, found: Iterable[Citing], scene: Scene) -> bool:
     """Whether a grant the region issued on a request ends within the days of notice and nothing follows it yet."""
     if grant.origin != "request" or grant.parent is not None or grant.revoked(scene.at):
         return False
-    left = grant.scope.valid_until - scene.at
-    return timedelta(0) < left <= timedelta(days=notice_days(scene)) and renewed(found, scene.at) is None
+    first, last = noticed(scene)
+    return first < grant.scope.valid_until <= last and renewed(found, scene.at) is None
+
+
+def noticed(scene: Scene) -> tuple[datetime, datetime]:
+    """The days of notice: what ends after the first of these instants, and no later than the second, ends soon."""
+    return scene.at, scene.at + timedelta(days=notice_days(scene))
 
 
 def due(grant: Grant, scene: Scene) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from conftest import World
+from test_features_shown import employed
 from worlds import (
     ADMIN,
     ADMIN_B,
@@ -69,6 +70,27 @@ def test_a_missing_b_is_shown_and_an_a_and_b_are_two(database: World) -> None:
         assert (told["pair"], told["missing_b"]) == ({"primary": ADMIN, "deputy": ADMIN_B}, False)
         assert [each["lack"] for each in ended(town, ADMIN_B)["warnings"]] == ["no_b"]
         assert units(town.get("/v1/staffing", ADMIN).json())[LEAD][3] is True
+
+
+def test_the_a_and_b_of_a_day_are_those_who_were_named_by_then(database: World) -> None:
+    """A pair that was replaced since is not missed on the days on which it ran the unit; before any was named, it is."""
+    third = "p-4009"
+    with Town(database, more=employed(third, LEAD, "county_admin")) as town:
+
+        def seen(at: str) -> tuple[Any, bool]:
+            answer = town.get(f"/v1/staffing?at={at.replace('+', '%2B')}", ADMIN).json()
+            (told,) = [each for each in answer["units"] if each["unit"] == LEAD]
+            return told["pair"], told["missing_b"]
+
+        pair, later = {"primary": ADMIN, "deputy": ADMIN_B}, {"primary": ADMIN, "deputy": third}
+        days = [datetime.now(UTC).isoformat()]
+        assert town.post("/v1/staffing/pairs", ADMIN, {"unit": LEAD, **pair}).is_success
+        days.append(datetime.now(UTC).isoformat())
+        ended(town, ADMIN_B)
+        days.append(datetime.now(UTC).isoformat())
+        assert town.post("/v1/staffing/pairs", ADMIN, {"unit": LEAD, **later}).is_success
+        days.append(datetime.now(UTC).isoformat())
+        assert [seen(each) for each in days] == [(None, True), (pair, False), (pair, True), (later, False)]
 
 
 def test_who_may_see_the_report(database: World) -> None:
