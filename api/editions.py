@@ -1,7 +1,7 @@
 """New editions of the divisions over HTTP: filed with their tables, compared, and put in force by a second person.
 
 POST /v1/divisions/editions                    {edition, source, tree, changes}: two CSV tables, all of it or nothing
-GET  /v1/divisions/editions, /{n}              what changes, and whom it touches: grants wait, posts and units move on
+GET  /v1/divisions/editions, /{n}              what changes, and whom it touches: `waiting` of the `grants` wait, the others lose a place
 POST /v1/divisions/editions/{n}/confirmation   in force from that entry on, in every process
 POST /v1/divisions/editions/{n}/refusal, /withdrawal
 
@@ -256,7 +256,7 @@ def listed(request: Request) -> Response:
     return pep.page(items, more, request, edition=scene.law.divisions.edition)
 
 
-@router.get("/v1/divisions/editions/{id}", summary="一版行政区划：变更、待确认的授权、涉及的单位、岗位和农户")
+@router.get("/v1/divisions/editions/{id}", summary="一版区划：变更，涉及的授权（含待确认的）、单位、岗位和农户")
 def one(request: Request, id: str) -> Response:
     number = pep.number(id)
     scene, house = pep.look(request, Reads(editions=frozenset((number,)))), pep.deployment(request)
