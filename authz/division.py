@@ -28,6 +28,11 @@ def check_code(text: str) -> str:
     return text
 
 
+def closing(now: str | None) -> str:
+    """What to tell whoever names a code that is no more: the one place it lives on in, if there is one."""
+    return "该行政区划代码已撤销，请改用现行代码" + (f" {now}" if now else "，并先核对所在村现属何处")
+
+
 @dataclass(frozen=True, slots=True)
 class Division:
     """One division of one edition. `parent` is None for the root.
@@ -46,7 +51,7 @@ class Division:
 class Divisions:
     """One edition of the division tree, immutable, with every ancestor set computed once."""
 
-    __slots__ = ("_above", "_below", "_children", "_newest", "_paths", "_rows", "edition")
+    __slots__ = ("_above", "_below", "_children", "_closed", "_newest", "_paths", "_rows", "edition")
 
     edition: str
     _rows: dict[str, Division]
@@ -55,8 +60,10 @@ class Divisions:
     _children: dict[str, tuple[Division, ...]]
     _below: dict[str, frozenset[str]]
     _newest: dict[str, str]
+    _closed: Mapping[str, str]
 
-    def __init__(self, edition: str, rows: Iterable[Division]) -> None:
+    def __init__(self, edition: str, rows: Iterable[Division], closed: Mapping[str, str] | None = None) -> None:
+        """`closed` are the codes that are no more, each with the one standing place it lives on in, or empty."""
         known: dict[str, Division] = {}
         for number, row in enumerate(rows, start=1):
             _check_row(number, row)
@@ -82,6 +89,7 @@ class Divisions:
         give(self, "_children", {code: tuple(found) for code, found in children.items()})
         give(self, "_below", {code: frozenset(found) for code, found in below.items()})
         give(self, "_newest", newest)
+        give(self, "_closed", {} if closed is None else dict(closed))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("an edition of the divisions never changes")
@@ -106,7 +114,7 @@ class Divisions:
         """The division, or a refusal that says what a code looks like."""
         row = self._rows.get(check_code(code))
         if row is None:
-            raise refusal.BadDivisionCode()
+            raise refusal.BadDivisionCode(closing(self._closed[code]) if code in self._closed else None)
         return row
 
     def path(self, code: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Literal, Protocol
 
 from authz import refusal
-from authz.division import Divisions
+from authz.division import Divisions, closing
 from authz.grant import Grant
 from authz.household import Household
 from authz.lineage import Lineage
@@ -112,7 +112,4 @@ def settled(known: Household | None, law: Law) -> Household | None:
 
 def closed(division: str, law: Law) -> str | None:
     """What to tell whoever names an abolished place; None while it stands."""
-    if division not in law.lineage.seat:
-        return None
-    now = heir(division, law)
-    return "该行政区划代码已撤销，请改用现行代码" + (f" {now}" if now else "，并先核对所在村现属何处")
+    return closing(heir(division, law)) if division in law.lineage.seat else None

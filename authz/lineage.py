@@ -106,13 +106,15 @@ def parse_bundle(edition: str, files: Mapping[str, bytes]) -> tuple[Divisions, L
     found = parse_lineage(files[HISTORY], files[CHANGES])
     plain = parse_divisions(edition, TREE, files[TREE])
     since = _since(found, plain, tuple(changes(files[CHANGES])))
-    divisions = Divisions(edition, [replace(row, since=since.get(row.code, "")) for row in plain])
     gone = [code for code in found.names if not plain.known(code)]
+    sole = _sole(found, plain, gone)
+    rows = [replace(row, since=since.get(row.code, "")) for row in plain]
+    divisions = Divisions(edition, rows, {code: sole.get(code, "") for code in gone})
     # A first pass gives the seats, which `descent` climbs in the second.
     seats = {code: _standing(found.above(code), plain) for code in gone}
     found = replace(found, since=MappingProxyType(since), seat=MappingProxyType(seats))
     heirs = {code: frozenset(each for each in found.descent(code) if plain.known(each)) for code in gone}
-    return divisions, replace(found, heirs=MappingProxyType(heirs), sole=MappingProxyType(_sole(found, plain, gone)))
+    return divisions, replace(found, heirs=MappingProxyType(heirs), sole=MappingProxyType(sole))
 
 
 def _sole(found: Lineage, divisions: Divisions, gone: Iterable[str]) -> dict[str, str]:

@@ -127,7 +127,9 @@ def test_a_split_place_goes_on_where_a_person_says_and_never_wider(
 def test_the_parent_is_confirmed_first() -> None:
     child = grant(STREET, "2020-06-30", 2, parent=1)
     assert confirmed(*COUNTY, NEW, grant("640323", "2020-06-30", 1), child) == "scope_needs_confirmation"
-    assert confirmed(*COUNTY, NEW, grant("640324", "2023-06-30", 1), child) == "wider_than_held"
+    elsewhere = grant("640324", "2023-06-30", 1)
+    with pytest.raises(refusal.WiderThanHeld, match="另行转授"):  # and not: confirm the one above first, which is
+        confirmation.confirmed((elsewhere, child), NEW, "r", scene(*COUNTY, elsewhere, child))
 
 
 def test_only_the_region_confirms_what_took_others_in() -> None:

@@ -166,6 +166,13 @@ def test_59_an_abolished_code_waits_and_goes_on_in_its_successor(database: World
         assert edit(town, NEW, COLLECTOR, "h-monitored") == (201, "")
         told = town.post("/v1/edits", COLLECTOR, town.edit(division=VILLAGE)).json()
         assert (told["code"], NEW in told["pointers"][0]["message"]) == ("bad_division_code", True)
+        told = town.post(
+            "/v1/units", SYSTEM_ADMIN, {"division": VILLAGE, "kind": "village", "name": "城北村委会"}
+        ).json()
+        assert (told["code"], NEW in told["detail"]) == (
+            "bad_division_code",
+            True,
+        )  # wherever an abolished code is named
         assert town.get("/v1/grants?unconfirmed=true", ADMIN).json()["items"] == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from acts import FOLDER
 
 from api import policies
-from authz import lineage, redistricting, table
+from authz import lineage, redistricting, refusal, table
 from authz.lineage import TREE, Change
 
 FILES = policies.tables(FOLDER / "divisions")
@@ -229,6 +229,14 @@ def test_g13_a_moved_code_and_one_that_received_others_are_new() -> None:
     again = redistricting.revise(files, "2002-01-01", "2003-01-01", merged, DECLARED + b"abolished,640101100200,\n")
     _, names = lineage.parse_bundle("2003-01-01", again)
     assert names.seat["640101100200"] == "640101101"  # where it lay last, which its code does not say
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [("640323104007", "640323100012"), ("640323104", "先核对"), ("640399", "半角数字")]
+)
+def test_whoever_names_a_code_that_is_no_more_is_told_what_to_name(code: str, says: str) -> None:
+    with pytest.raises(refusal.BadDivisionCode, match=says):
+        lineage.parse_bundle(EDITIONS[-1], FILES)[0].get(code)
 
 
 def test_changes_are_counted_by_kind() -> None:
