@@ -49,8 +49,8 @@ def lacks(row: Row, scene: Scene) -> tuple[str, ...]:
     Every step is tried by every person in office there, by the very rules that will judge it.
     """
     body, rows = row["body"], scene.rows
-    filed = row | {"body": body | {"filed_at": body.get("filed_at") or instant(scene.at), "hands": _hands(row, scene)}}
-    staff = [each for each in rows.staff.get(body["document"]["addressee"], ()) if each.live(scene.at)]
+    filed = row | {"body": body | {"filed_at": instant(scene.at), "hands": _hands(row, scene)}}
+    staff = rows.staff.get(body["document"]["addressee"], ())
     left = () if body.get("proposal") is not None else HANDLING[1:] if row["state"] == "received" else HANDLING
     handling = [[after for each in staff if (after := _after(act, filed, each, scene))] for act in left]
     deciding = [each for each in staff if _after(DECIDE, filed, each, scene)]
@@ -64,14 +64,13 @@ def unanswering(unit: str, division: str, staff: Iterable[Post], scene: Scene) -
     """What a body with these posts is short of to answer whatever comes from nobody it knows."""
     rows = replace(scene.rows, staff={**scene.rows.staff, unit: list(staff)})
     letter = {"addressee": unit, "cc": [], "signatory": ""}
-    body = {"unit": "", "document": letter, "hands": [], "text": 0, "signed": 0}
+    body = {"unit": "", "document": letter, "hands": []}
     return lacks({"state": "filed", "division": division, "body": body}, replace(scene, rows=rows))
 
 
 def noted(row: Row, hands: Any, scene: Scene) -> tuple[AnswererLacked, ...]:
     """The fact, beside the signature that makes these the hands in the request, that nobody can answer it."""
-    signed = row | {"body": row["body"] | {"hands": hands, "signed": row["body"]["text"]}}
-    found = lacks(signed, scene)
+    found = lacks(row | {"body": row["body"] | {"hands": hands}}, scene)
     if not found:
         return ()
     unit = row["body"]["document"]["addressee"]
@@ -86,11 +85,9 @@ def appointing(division: str, scene: Scene) -> list[dict[str, str]]:
 
 
 def _hands(row: Row, scene: Scene) -> list[Any]:
-    """The hands in a request, with that of the signatory if it is his turn."""
-    body = row["body"]
-    mine = ["request.sign", body["document"]["signatory"]]
-    known = mine[1] in scene.rows.people
-    return [*body["hands"], mine] if step.unsigned(row) and known and mine not in body["hands"] else body["hands"]
+    """The hands in a request, with that of the signatory it names, whose turn may still be to come."""
+    signatory = row["body"]["document"]["signatory"]
+    return [*row["body"]["hands"], *([["request.sign", signatory]] if signatory in scene.rows.people else [])]
 
 
 def _after(act: str, row: Row, post: Post, scene: Scene) -> Row | None:

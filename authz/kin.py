@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from authz import refusal
+from authz import duty, refusal
 from authz.fact import Amend, Change, Fact, Put, Where
 
 TIES: Final = ("member", "kin")
@@ -53,9 +53,12 @@ def declare(person: str, natural: str, household: str, tie: str, members: Collec
 
 
 def withdraw(row: dict[str, Any], natural: str, hands: Collection[str], reason: str) -> TieWithdrawn:
-    """The fact that a tie ends, never by the hands of the person it binds (`natural`)."""
+    """The fact that a tie ends, never by the hands of the person it binds (`natural`), nor by such as may be his."""
     if row["withdrawn_by"] is not None:
         raise refusal.WrongState("这项关系已经撤销，无需重复办理")
     if natural in hands:
         raise refusal.DutyConflict("本人的亲属申报须由其他同志撤销，请联系本县或本乡镇管理员", missing="duty")
+    if not all(map(duty.known, (natural, *hands))):
+        told = "亲属申报须由本人以外的同志撤销，双方有人没有登记身份证件号码，请先登记身份证件号码再办理"
+        raise refusal.DutyConflict(told, missing="identity")
     return TieWithdrawn(subject=row["number"], person_id=row["person"], household=row["household"], reason=reason)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import World
-from offices import NOW, ROLES, WAY, Office
+from offices import NOW, ROLES, TEXT, WAY, Office
 from worlds import ADMIN, APPROVER, AUDITOR, CLERK, HANDLER, OBSERVER, REGION_LEAD, SIGNATORY, SYSTEM_ADMIN, Town
 
 from authz import competence, refusal, step
@@ -46,6 +46,7 @@ def lacking(office: Office) -> tuple[str, ...]:
         (("p-44", "p-15"), ("approver",)),
         (("p-44", "p-35"), ("approver",)),
         (("p-34", "p-55"), ()),
+        (("p-24", "p-55"), ("handler",)),
     ],
 )
 def test_two_human_beings_who_may_must_be_in_office(people: tuple[str, ...], found: tuple[str, ...]) -> None:
@@ -54,8 +55,25 @@ def test_two_human_beings_who_may_must_be_in_office(people: tuple[str, ...], fou
     assert lacking(office) == found, "told of the draft already, as if it were signed"
     office.run("sign")
     assert lacking(office) == found
-    (fact,) = competence.noted(office.row, office.row["body"]["hands"], office.scene("p-22")) or (None,)
-    assert (fact.lacks if fact else ()) == found
+    told = competence.noted(office.row, office.row["body"]["hands"], office.scene("p-22"))
+    assert [(each.subject, each.short_unit, each.lacks) for each in told] == ([(0, HOME, found)] if found else [])
+
+
+def test_a_draft_that_names_a_signatory_nobody_knows_is_told_of_the_rest() -> None:
+    office = Office().run("draft", text=replace(TEXT, signatory="p-999"))
+    assert lacking(kept(office, "p-44", "p-55")) == ()
+    assert lacking(kept(office, "p-55")) == ("handler",)
+
+
+def test_who_may_fill_the_gap_is_who_may_give_both_posts() -> None:
+    office = Office()
+    told = competence.appointing("64", office.scene("p-22"))
+    words = office.law.policy.catalogue
+    assert [each["role"] for each in told] == ["system_admin"]
+    assert [each for each in words.roles if words.may_appoint(each, "region_approver")] == ["system_admin"]
+    appoint = {**words.appoint, "county_admin": words.appoint["county_admin"] | {"region_handler"}}
+    office.law = replace(office.law, policy=replace(office.law.policy, catalogue=replace(words, appoint=appoint)))
+    assert competence.appointing("64", office.scene("p-22")) == told, "one of the two is not enough"
 
 
 def test_what_is_told_is_what_the_steps_do() -> None:
@@ -103,6 +121,11 @@ def test_a_deputy_who_may_do_one_step_is_counted_for_that_step() -> None:
     approver = next(each for each in rows.staff[HOME] if each.person == "p-55")
     rows.staff[HOME] = [lent("request.receive", "request.read"), approver]
     assert lacking(office) == ("handler",)
+    rows.staff[HOME] = [lent("request.propose", "request.read"), approver]
+    assert lacking(office) == ("handler",)
+    office.row["state"] = "received"
+    assert lacking(office) == (), "what is received needs a proposal only"
+    office.row["state"] = "filed"
     rows.staff[HOME] = [lent("request.receive", "request.read"), lent("request.propose", "request.read"), approver]
     assert lacking(office) == ()
     rows.staff[HOME] = [lent("request.receive", "request.propose"), approver]

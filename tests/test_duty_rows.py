@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from acts import law
@@ -180,10 +182,9 @@ MET: dict[str, list[Callable[[Law, str], Any]]] = {
 CASES = [(code, number) for code, met in MET.items() for number in range(len(met))]
 
 
-@pytest.fixture
-def rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def rows_alone() -> AbstractContextManager[Any]:
     """The table alone, without what the code says whatever the table says."""
-    monkeypatch.setattr(step, "_must_be_four", lambda act, history, mine: None)
+    return patch.object(step, "_must_be_four", lambda act, history, mine: None)
 
 
 def test_every_row_is_met() -> None:
@@ -191,17 +192,17 @@ def test_every_row_is_met() -> None:
     assert {each.strength for each in LAW.policy.duties.values()} == {"block", "trim", "extra", "record"}
 
 
-@pytest.mark.usefixtures("rows_alone")
 @pytest.mark.parametrize(("code", "number"), CASES)
 def test_a_row_does_what_its_strength_says_and_is_missed_when_gone(code: str, number: int) -> None:
     met = MET[code][number]
-    assert outcome(code, lambda: met(LAW, "n-1")) == LAW.policy.duties[code].strength
-    assert outcome(code, lambda: met(LAW, "n-11")) == "none"
-    if code == "primary_deputy":
-        with pytest.raises(KeyError):
-            met(without(LAW, code), "n-1")
-        return
-    assert outcome(code, lambda: met(without(LAW, code), "n-1")) == "none"
+    with rows_alone():
+        assert outcome(code, lambda: met(LAW, "n-1")) == LAW.policy.duties[code].strength
+        assert outcome(code, lambda: met(LAW, "n-11")) == "none"
+        if code == "primary_deputy":
+            with pytest.raises(KeyError):
+                met(without(LAW, code), "n-1")
+            return
+        assert outcome(code, lambda: met(without(LAW, code), "n-1")) == "none"
 
 
 STRENGTH_ON = ["collector_verifier", "mark_rollback", "own_household", "own_household_read"]
