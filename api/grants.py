@@ -18,7 +18,7 @@ from api.delegations import Holder
 from api.dossiers import older
 from api.wire import fields
 from audit import head as heads
-from audit import listing
+from audit import listing, roster
 from audit.listing import Birth, GrantsAsked
 from authz import confirmation, delegation, edition, refusal, register, renewal
 from authz import scope as scopes
@@ -147,10 +147,11 @@ def listed(request: Request) -> Response:
         page = found[: query.limit]
         known, born = listing.chains(connection, page), listing.births(connection, [each.number for each in page])
         cited = renewals.citing(connection, page, scene)
-    at = query.live_at or scene.at
+        at = query.live_at or scene.at
+        empty = roster.vacated(connection, page, at)
     items = [
         grant_told(each, known, at, wide(born[each.number], divisions))
-        | {"unconfirmed": _waiting(each, scene)}
+        | {"unconfirmed": _waiting(each, scene), "vacated": each.number in empty}
         | renewals.told(born[each.number], each, cited.get(each.number, []), scene)
         for each in page
     ]
@@ -172,9 +173,10 @@ def one(request: Request, id: str) -> Response:
             links = chain(then[number], then) if number in then else links
         born = listing.births(connection, [each.number for each in links])
         cited = renewals.citing(connection, links[-1:], scene).get(number, [])
+        empty = roster.vacated(connection, links[-1:], at)
     known = {each.number: each for each in links}
     members = grant_told(links[-1], known, at, wide(born[number], scene.law.divisions)) | {
-        "unconfirmed": _waiting(links[-1], scene),
+        "unconfirmed": _waiting(links[-1], scene), "vacated": number in empty,
         "choices": list(confirmation.choices(links[-1], scene.law)) if _waiting(links[-1], scene) else [],
         "chain": [
             held_told(each)

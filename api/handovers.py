@@ -209,9 +209,8 @@ def _choices(grant: Grant, transfer: Found, scene: Scene) -> Iterator[dict[str, 
     """What the acting post can do with a resting grant; of handing it over also what stands in the way."""
     if scene.post is None or scene.post.unit != grant.issuer_unit or grant.state(scene.at) in rule.ENDED:
         return
-    for verb in ("revoke", "resume"):
-        if scene.may(f"grant.{verb}", grant.scope.division):
-            yield {"act": f"grant.{verb}", "fits": True, "code": None, "misfits": []}
+    if scene.may("grant.revoke", grant.scope.division):
+        yield {"act": "grant.revoke", "fits": True, "code": None, "misfits": []}
     if scene.may("grant.delegate", grant.scope.division):
         hindered = None
         if transfer.fact.successor is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from authz import grant as grants
 from authz import post as rule
+from authz.decision import rests
 from authz.grant import Grant
 from authz.post import Person, Post, Unit
 
@@ -28,6 +29,13 @@ def posts(connection: Connection, which: str, **binds: Any) -> list[tuple[Post, 
         rested: list[Any] = list(connection.execute(more, {"numbers": missing}).mappings())
         known |= {row["number"]: rule.read(row) for row in rested}
     return [(rule.joined(known[row["number"]], known), row["since"]) for row in rows]
+
+
+def vacated(connection: Connection, found: Iterable[Grant], at: datetime) -> frozenset[int]:
+    """Those of the grants whose holder is not in the post they rest on: whatever their state, nobody can use them."""
+    own = [each for each in found if each.holder_person is not None]
+    held = posts(connection, "person = ANY(:ids)", ids=sorted({each.holder_person or "" for each in own}))
+    return frozenset(each.number for each in own if not any(rests(each, post) and post.live(at) for post, _ in held))
 
 
 def deputies(

@@ -2,7 +2,8 @@
 leaves for good (离任) leaves the same behind.
 
 PostEnded        the old post
-GrantSuspended   each grant made out to him in it; whoever issued it may resume, revoke or make it out anew
+GrantSuspended   each grant made out to him in it; whoever issued it revokes it or makes it out anew. Resumed, it would
+                 still be of no use to anybody
 PostAssigned     the new post, if he takes one up
 WorkHandedOver   what he had begun and nobody has finished
 TransferRecorded who left what to whom

@@ -87,7 +87,7 @@ def test_a_grant_passes_to_the_successor_with_its_whole_scope(town: Town) -> Non
     (listed,) = town.get(f"/v1/transfers/{transfer}", ADMIN).json()["grants"]
     assert (listed["grant"], listed["state"], listed["renewed"]) == (own, "suspended", None)
     assert {each["act"]: each["fits"] for each in listed["choices"]} == {
-        "grant.delegate": True, "grant.revoke": True, "grant.resume": True,
+        "grant.delegate": True, "grant.revoke": True,
     }  # fmt: skip
     assert told(town.post("/v1/edits", HEIR, town.edit())) == (403, "no_grant")
     answer = hand(town, transfer, own)

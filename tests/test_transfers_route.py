@@ -38,6 +38,7 @@ def test_scenario_4_a_transfer_leaves_authority_behind(database: World) -> None:
         (root,) = town.granted()
         own, unit = town.delegated(root, holder=COLLECTOR), town.delegated(root)
         assert town.post("/v1/edits", COLLECTOR, town.edit()).status_code == 201
+        before = datetime.now(UTC).isoformat().replace("+", "%2B")
         answer = town.post("/v1/transfers", ADMIN, wish(town))
         told = answer.json()
         assert (answer.status_code, told["suspended"], told["successor"]) == (201, [own], GRID_WORKER)
@@ -51,6 +52,15 @@ def test_scenario_4_a_transfer_leaves_authority_behind(database: World) -> None:
         assert (states[own], states[unit], states[root]) == ("suspended", "live", "live")
         (mine,) = (each for each in town.get("/v1/me", COLLECTOR).json()["posts"] if each["live"])
         assert (mine["post"], mine["role"]) == (told["post"], "first_secretary")
+        empty = {each["id"]: each["vacated"] for each in town.get("/v1/grants", ADMIN).json()["items"]}
+        assert empty == {root: False, unit: False, own: True}, "nobody can use what rests on the post he left"
+        assert town.get(f"/v1/grants/{own}", ADMIN).json()["vacated"] is True
+        assert town.get(f"/v1/grants/{own}?at={before}", ADMIN).json()["vacated"] is False
+        assert town.change(f"/v1/grants/{own}/resumption", ADMIN, {"reason": "x"}).json()["state"] == "live"
+        back = {"person": COLLECTOR, "unit": f"u-{VILLAGE}-village", "role": "village_collector"}
+        number = town.post("/v1/posts", ADMIN, back).json()["id"]
+        assert town.get(f"/v1/grants/{own}", ADMIN).json()["vacated"] is True, "resumed, and he has come back"
+        assert town.change(f"/v1/posts/{number}/end", ADMIN, {"reason": "x"}).is_success
         again = town.post("/v1/transfers", ADMIN, wish(town, role="village_collector"))
         assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
 
@@ -97,6 +107,9 @@ def test_who_has_gone_elsewhere_is_not_drawn_back_by_those_he_left(database: Wor
         assert refused("/v1/transfers", left | {"successor": COLLECTOR}) == (422, "unfit_holder")
         assert refused("/v1/deputies", stand_in) == (422, "unfit_holder")
         assert refused("/v1/posts", again) == (422, "unfit_holder")
+        for_grid = stand_in | {"post": grid}
+        assert town.post("/v1/deputies", SYSTEM_ADMIN, for_grid).status_code == 201
+        assert refused("/v1/posts", again) == (422, "unfit_holder"), "who stands in for somebody here serves elsewhere"
         transfer = town.post("/v1/transfers", ADMIN, left).json()["id"]
         handed = {"grants": [own], "successor": COLLECTOR, "reason": "工作调动"}
         assert refused(f"/v1/transfers/{transfer}/grants", handed) == (422, "unfit_holder")
