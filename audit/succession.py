@@ -119,7 +119,8 @@ def assisting(connection: Connection, household: str, at: datetime) -> Sequence[
         text("SELECT * FROM grants WHERE ended IS NULL AND number = ANY(:numbers)"), {"numbers": above}
     )
     known = {row["number"]: grants.read(dict(row)) for row in rows.mappings()}
-    return [each for each in mine if effective(chain(each, known), at)[0] == "live"]
+    empty = roster.vacated(connection, mine, at)
+    return [each for each in mine if each.number not in empty and effective(chain(each, known), at)[0] == "live"]
 
 
 def transfers_page(

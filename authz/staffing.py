@@ -23,6 +23,7 @@ from authz.post import Person, Post, Unit
 COLLECTING: Final = ("village_collector", "first_secretary", "grid_worker")
 PAIRED: Final = ("county_admin", "township_admin")
 """Roles whose holders are an A and a B."""
+PAIR: Final = 2
 NOBODY, UNUSABLE = "no_collector", "no_usable_grant"
 
 
@@ -41,7 +42,7 @@ class PairNamed(Fact):
 
 
 class ShortfallNoted(Fact):
-    """An act left a body short from `since_when` on: of `staff`, of its B (`no_b`), of
+    """An act left a body short from `since_when` on: of `staff`, of its B (`no_b`) or of both A and B (`no_admin`), of
     whoever answers requests (`answer`: the two sides of it), or a village of hands (`orphan`) or of a grant that those in
     office may use (`idle`)."""
 
@@ -175,8 +176,8 @@ def left(ended: Post, staff: Sequence[Post], at: datetime, scene: Scene) -> tupl
     if have < min(least, present(staff, people, at)):
         found.append(noted("staff", least, have))
     pairs = {natural(each.person, people) for each in rest if each.role == ended.role and counts(each, at)}
-    if ended.role in PAIRED and len(pairs) == 1:
-        found.append(noted("no_b", 2, 1))
+    if ended.role in PAIRED and len(pairs) < PAIR:
+        found.append(noted("no_b" if pairs else "no_admin", PAIR, len(pairs)))
     if unit.kind == "lead" and level == "region":
         then = replace(scene, at=at)
         # A deputyship ends with either post it rests on.
@@ -199,6 +200,7 @@ def _orphaned(unit: Unit, posts: Sequence[Post], at: datetime, scene: Scene) -> 
 WORDS: Final = {
     "staff": "办理后本单位工作人员少于规定人数，请尽快补充",
     "no_b": "办理后本单位管理员只剩一人（缺B角），请尽快任命并登记A角、B角",
+    "no_admin": "办理后本单位没有管理员，请尽快任命两名管理员并登记A角、B角",
     "orphan": "办理后该村无人采集，请尽快安排接任的同志并办理授权",
     "answer": "办理后本单位没有两个不同的人分别承办和审批各县的书面申请，请尽快任命接任的同志",
     "idle": "办理后该村在岗人员没有可用的授权，请尽快把原授权交接或转授给在岗的同志",

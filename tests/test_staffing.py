@@ -118,6 +118,8 @@ def test_an_end_says_what_it_leaves_short() -> None:
     bureau.end(clerk)
     assert left(bureau, second) == ["staff", "no_b"]
     assert left(bureau, mine) == ["staff", "no_b"]
+    bureau.end(second)
+    assert left(bureau, mine) == ["staff", "no_admin"], "the last one is missed more than the last but one"
     collector, worker = bureau.employ("p-31", HAMLET, "village_collector"), bureau.employ("p-41", HAMLET, "grid_worker")
     assert left(bureau, collector) == []
     bureau.end(worker)
@@ -180,4 +182,4 @@ def test_facts_read_back_as_themselves() -> None:
     for fact in (PairNamed(pair_unit=LEAD, division="640324", primary_post=1, deputy_post=2), noted):
         assert parse(fact.plain()) == fact
         fact.changes(Where(1, START))
-    assert set(staffing.WORDS) == {"staff", "no_b", "orphan", "answer", "idle"}
+    assert set(staffing.WORDS) == {"staff", "no_b", "no_admin", "orphan", "answer", "idle"}

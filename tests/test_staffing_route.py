@@ -45,7 +45,7 @@ def test_who_was_short_on_a_day(database: World) -> None:
     with Town(database) as town:
         before = datetime.now(UTC).isoformat()
         told = ended(town, TOWN_ADMIN)
-        assert [each["lack"] for each in told["warnings"]] == ["staff"]
+        assert [each["lack"] for each in told["warnings"]] == ["staff", "no_admin"]
         assert ended(town, "p-1101")["warnings"][0]["unit"] == OFFICE
         now = town.get("/v1/staffing", ADMIN).json()
         past = town.get(f"/v1/staffing?at={before.replace('+', '%2B')}", ADMIN).json()

@@ -15,6 +15,7 @@ from worlds import (
     FAR_COLLECTOR,
     GRID_WORKER,
     HANDLER,
+    LEAD,
     OBSERVER,
     OTHER_VILLAGE,
     REGION_LEAD,
@@ -146,3 +147,20 @@ def test_who_leaves_for_good_hands_over_as_well(database: World) -> None:
         asked = f"household=h-monitored&cell=monitored.income&data_year={town.edit()['data_year']}"
         figure = town.get(f"/v1/responsibility?{asked}", AUDITOR).json()["collected_by"]
         assert figure["now"]["person"]["id"] == heir
+
+
+def test_a_helper_whose_post_has_ended_helps_nobody_any_more(database: World) -> None:
+    """What rests on a post that is over names no helper: not from then on, but for the days before."""
+    helper = "p-4005"
+    with Town(database, more=employed(helper, LEAD, "assistance_person")) as town:
+        (root,) = town.granted(town.line(cells=["monitored.measures"]))
+        work = {"cells": ["monitored.measures"], "operations": ["update"], "households": ["h-monitored"]}
+        own = town.delegated(root, holder=helper, role="assistance_person", **work)
+        edit = town.edit(cell="monitored.measures", changes=[])
+        assert town.post("/v1/edits", helper, edit).status_code == 201
+        asked = f"/v1/responsibility?household=h-monitored&cell=monitored.measures&data_year={edit['data_year']}"
+        before = datetime.now(UTC).isoformat().replace("+", "%2B")
+        post = town.get(f"/v1/people/{helper}", ADMIN).json()["posts"][0]["post"]
+        assert town.change(f"/v1/posts/{post}/end", ADMIN, {"reason": "离任"}).is_success
+        told = [town.get(each, AUDITOR).json()["assistance"] for each in (asked, f"{asked}&at={before}")]
+        assert [[each["grant"] for each in now] for now in told] == [[], [own]]
