@@ -50,15 +50,22 @@ class ShowTelephone(Reasoned[Reason]):
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if not knows(scene, self.person):
             raise refusal.Unknown()
-        if scene.post is None or scene.person is None:
-            raise refusal.NotEmployed(missing="post")
-        own = scene.person.id == self.person
-        place = scene.post.division if own else reached(scene, self.name, self.person)
+        own = scene.person is not None and scene.person.id == self.person
+        place = home(scene, self.person) if own else reached(scene, self.name, self.person)
         self.wish.take()
         return (disclosure.show(self.person, place, self.reason, kept=self.kept),)
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         return 200, {"id": self.person}
+
+
+def home(scene: Scene, person: str) -> str:
+    """Where it stands that somebody saw his own number: where he acts, or served last. Who has left may see it as well."""
+    if scene.post is not None:
+        return scene.post.division
+    held = scene.rows.posts.get(person, ())
+    last = max(held, key=lambda each: each.number, default=None)
+    return scene.law.divisions.roots()[0].code if last is None else last.division
 
 
 @router.post("/v1/people/{id}/telephone", summary="查看一名人员的完整电话（逐次留痕，本人可查）",

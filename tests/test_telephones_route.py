@@ -96,6 +96,19 @@ def test_a_reason_is_asked_after_the_right_and_read_by_auditors_and_by_the_perso
     assert town.get("/v1/me/disclosures", TOWN_ADMIN).json()["items"] == []
 
 
+def test_who_has_left_still_sees_his_own_number(town: Town) -> None:
+    """It takes no office to see what is kept about oneself (PIPL 45); of anybody else he sees nothing any more."""
+    assert town.post("/v1/people", ADMIN, {"id": "p-7003", "name": "马建国", "phone": NUMBER}).status_code == 201
+    assert town.post("/v1/people/p-7003/telephone", "p-7003", WHY).json()["phone"] == NUMBER, "never employed"
+    post = town.get(f"/v1/people/{WORKER}", ADMIN).json()["posts"][0]["post"]
+    assert town.change(f"/v1/posts/{post}/end", ADMIN, WHY).status_code == 200
+    answer = town.post(PATH, WORKER, WHY)
+    assert (answer.status_code, answer.json()["phone"]) == (200, NUMBER)
+    entry = town.get(f"/v1/entries/{answer.json()['entry']}", AUDITOR).json()
+    assert (entry["kind"], entry["division"]["code"], entry["person"]["id"]) == ("TelephoneShown", VILLAGE, WORKER)
+    assert told(town.post("/v1/people/p-7003/telephone", WORKER, WHY)) == (404, "unknown")
+
+
 def test_ones_own_disclosures_are_told_by_the_page(town: Town) -> None:
     """Of another account whose id begins alike nothing is told."""
     assert town.post("/v1/people", ADMIN, {"id": "p-70011", "name": "马建国", "phone": NUMBER}).status_code == 201
