@@ -106,6 +106,8 @@ def extended(files: Mapping[str, bytes], notice: Notice, divisions: Divisions) -
         layer is not None and notice.first > layer.last + _ONE
     ):
         raise refusal.BadNotice("与已载入的安排之间有空缺，请先报送中间年份的通知")
+    if layer is None:
+        _must_be_near(notice, known.layers[NATION])
     name = f"layer_{notice.layer}.csv" if layer is None else _file_of(files[INDEX], notice.layer)
     kept = [row for row in _rows(files, name) if not notice.first <= date.fromisoformat(row[0]) <= notice.last]
     given = [(each.date.isoformat(), each.name, "off" if each.off else "work", notice.source) for each in notice.days]
@@ -194,6 +196,14 @@ def _check(notice: Notice, divisions: Divisions) -> None:
     for each in notice.days:
         if notice.layer == NATION and not each.off and each.date.weekday() < weekend:
             raise refusal.BadNotice("补班日应在周六或周日，请核对日期")
+
+
+def _must_be_near(notice: Notice, nation: Layer) -> None:
+    """Refuse a first notice of a layer for a year far from those of the nation: it is a mistake, and after it the right
+    one would have to close the gap."""
+    far = timedelta(days=MOST_SPAN)
+    if notice.last < nation.first - far or notice.first > nation.last + far:
+        raise refusal.BadNotice("所报年份离已载入的安排过远，请核对年份")
 
 
 def _file_of(index: bytes, layer: str) -> str:

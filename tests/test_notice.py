@@ -117,7 +117,10 @@ def named(*days: tuple[str, str]) -> tuple[Named, ...]:
     Notice("nation", *YEAR, named(("2027-01-04", "work")), "x"),
     Notice("nation", YEAR[0], date(2031, 1, 1), named(("2027-01-01", "off")), "x"),
     Notice("649999", *YEAR, named(("2027-01-01", "off")), "x"),
-], ids=["a gap after", "a gap before", "backwards", "nothing", "twice", "outside", "a make-up day on a Monday", "too long", "nowhere"])  # fmt: skip
+    Notice("640324", date(2199, 1, 1), date(2199, 12, 31), named(("2199-01-01", "off")), "x"),
+    Notice("640324", date(1950, 1, 1), date(1950, 12, 31), named(("1950-01-01", "off")), "x"),
+], ids=["a gap after", "a gap before", "backwards", "nothing", "twice", "outside", "a make-up day on a Monday", "too long", "nowhere",
+        "in a later century", "in another age"])  # fmt: skip
 def test_what_is_no_notice_is_refused(given: Notice) -> None:
     with pytest.raises(refusal.BadNotice):
         notice.extended(FILES, given, DIVISIONS)
