@@ -199,7 +199,8 @@ def test_strangers_are_told_so_before_size_and_type_but_after_the_path() -> None
 
 
 @pytest.mark.parametrize(("sent", "echoed"), [
-    (b"r-1.A_b", True), (b"", False), (b"a b", False), (b"a\r\nx: y", False), (b"a" * 65, False), ("é".encode(), False),
+    (b"r-1.A_b", True), (b"urn:x/1?a=b,c;d+e~", True), (b"a" * 128, True), (b"", False), (b"a b", False),
+    (b"a\r\nx: y", False), (b"a" * 129, False), ("é".encode(), False),
 ])  # fmt: skip
 def test_request_id_is_echoed_only_in_form(sent: bytes, echoed: bool) -> None:
     reply = ask(headers=[(b"x-request-id", sent)])

@@ -82,7 +82,7 @@ ALWAYS = (
 UNLESS_SET = ((b"content-security-policy", POLICY), (b"cache-control", b"no-store"))
 
 _JSON = re.compile(rb'application/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[!-~]{1,128}")  # whatever can be seen: the sender looks for his own words
 # Only paths our routes can have: no escapes, no empty segment, no dot at either end of one.
 _PATH = re.compile(rb"/|(?:/\.well-known)?(?:/[A-Za-z0-9_~-](?:[A-Za-z0-9._~:@=,+-]*[A-Za-z0-9_~-])?)+")
 _PORT = re.compile(rb":[0-9]{1,5}$")
