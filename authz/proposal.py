@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from authz import access, answer, reply
+from authz import access, answer, edition, reply
+from authz import scope as scopes
 from authz.asking import Verdict
 from authz.decision import Scene
 from authz.fact import Amend, Change, Fact, Put, Where, instant, moment
+from authz.grant import Scope
 from authz.policy import PolicySet
 from authz.question import Question
 from authz.refusal import Conflict, Misshapen
@@ -58,6 +60,10 @@ class DuplicateRequest(Conflict):
 
 class InvalidTaskState(Conflict):
     title = "这项申请已经办结，不能再更改"
+
+
+class TaskExpired(Conflict):
+    title = "这项申请等待过久，已经失效，请重新判定后再申请"
 
 
 class AccessProposed(Fact):
@@ -154,7 +160,10 @@ def requestable(scene: Scene, question: Question, verdict: Verdict) -> bool:
 def proposed(
     scene: Scene, question: Question, digest: str, denied: int, until: datetime | None, emergency: bool
 ) -> AccessProposed:
-    """The fact that it is asked for; refused if it is another question, or no longer one that is denied so."""
+    """The fact that it is asked for; refused if it is another question, no longer one that is denied so, or asked for
+    already: the proposals that the scene has read are those that may be the same."""
+    if any(each["body"]["question"] == digest and _mine(scene, each) for each in scene.rows.proposals.values()):
+        raise DuplicateRequest()
     if answer.digest(scene, question) != digest:
         raise InvalidDenialBinding()
     verdict = access.judge(scene, question, scene.at)
@@ -169,6 +178,12 @@ def proposed(
         until=instant(until) if until is not None else None, emergency=emergency, code=verdict.refused.code, denied=denied,
         question=digest,
     )  # fmt: skip
+
+
+def _mine(scene: Scene, row: Mapping[str, Any]) -> bool:
+    """Whether the person asked for it, and it still waits."""
+    person = scene.person is not None and row["body"]["person_id"] == scene.person.id
+    return person and status(row, None, scene.at) == "pending"
 
 
 def found(scene: Scene, number: int, *, mine: bool = False) -> dict[str, Any]:
@@ -189,7 +204,7 @@ def taken(scene: Scene, number: int, request: int) -> ProposalTaken:
     other = scene.rows.requests.get(request)
     if other is None or other["division"] != row["division"]:
         raise UnknownTask()
-    if _line(row, other, scene) is None:
+    if not any(_asks(row, scopes.of(line), scene) for line in other["body"]["lines"]):
         raise NotRequestable("该书面申请中没有覆盖此项的内容，请核对申请编号")
     return ProposalTaken(subject=number, division=row["division"], request=request)
 
@@ -209,19 +224,34 @@ def withdrawn(scene: Scene, number: int) -> ProposalWithdrawn:
 def _open(scene: Scene, number: int) -> dict[str, Any]:
     """A proposal that still waits: each has one end, once."""
     row = found(scene, number)
-    if row["state"] != "proposed" or status(row, None, scene.at) == "expired":
+    if status(row, None, scene.at) == "expired":
+        raise TaskExpired()
+    if row["state"] != "proposed":
         raise InvalidTaskState()
     return row
 
 
-def _line(row: Mapping[str, Any], request: Mapping[str, Any], scene: Scene) -> dict[str, Any] | None:
-    """The line of a written request that asks for it."""
-    body = row["body"]
-    for line in request["body"]["lines"]:
-        wide = body["cell"] in line["cells"] and body["operation"] in line["operations"]
-        if wide and scene.law.divisions.covers(line["division"], body["place"]):
-            return dict(line)
-    return None
+def _asks(row: Mapping[str, Any], scope: Scope, scene: Scene) -> bool:
+    """Whether a scope contains what was asked for."""
+    body, divisions = row["body"], scene.law.divisions
+    outer, inner = (edition.heir(each, scene.law) or each for each in (scope.division, body["place"]))
+    inside = divisions.known(outer) and divisions.known(inner) and divisions.covers(outer, inner)
+    return (
+        body["operation"] in scope.operations
+        and body["cell"] in scope.cells
+        and scope.data_year in (None, body["data_year"])
+        and (inside or scope.division == body["place"])
+    )
+
+
+def _granted(row: Mapping[str, Any], request: Mapping[str, Any], scene: Scene) -> list[Scope]:
+    """What the region granted, as far as it contains what was asked for: a narrowed line is what it was narrowed to."""
+    lines = {each["line"]: each for each in request["body"]["lines"]}
+    given = request["body"].get("decision", {}).get("lines", ())
+    granted = [
+        scopes.of(lines[each["line"]] | (each.get("scope") or {})) for each in given if each["outcome"] in reply.GRANTED
+    ]
+    return [each for each in granted if _asks(row, each, scene)]
 
 
 # --- the task -------------------------------------------------------------------------------------------------------
@@ -236,16 +266,13 @@ def status(row: Mapping[str, Any], request: Mapping[str, Any] | None, at: dateti
 
 
 def item(row: Mapping[str, Any], request: Mapping[str, Any] | None, scene: Scene) -> str:
-    """The status of what was asked for itself: of a request that was approved in part, that of its line."""
-    whole = status(row, request, scene.at)
-    if whole != "partial" or request is None:
-        return whole
-    line = _line(row, request, scene)
-    outcomes = {each["line"]: each["outcome"] for each in request["body"]["decision"]["lines"]}
-    return "approved" if line is not None and outcomes.get(line["line"]) in reply.GRANTED else "denied"
+    """The status of what was asked for itself: of a request that was granted, whether that is in what was granted."""
+    found = status(row, request, scene.at)
+    if request is None or found not in ("approved", "partial"):
+        return found
+    return "approved" if _granted(row, request, scene) else "denied"
 
 
-def approved_until(row: Mapping[str, Any], request: Mapping[str, Any], scene: Scene) -> str | None:
-    """Until when the written approval reaches, as the line that asked for it says."""
-    line = _line(row, request, scene)
-    return str(line["until"]) if line is not None else None
+def approved_until(row: Mapping[str, Any], request: Mapping[str, Any], scene: Scene) -> datetime | None:
+    """Until when the written approval of it reaches, as it was granted."""
+    return max((each.valid_until for each in _granted(row, request, scene)), default=None)

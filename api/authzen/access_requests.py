@@ -6,7 +6,6 @@ request of the county, or declines; when the region has answered, the person ask
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,17 +26,20 @@ from audit.act import Recorded
 from authz import edition, proposal, refusal
 from authz.decision import Scene
 from authz.fact import Fact
-from authz.proposal import DuplicateRequest, ExpiredDenial, InvalidDenialBinding, NotRequestable
+from authz.proposal import ExpiredDenial, InvalidDenialBinding, NotRequestable
 from authz.question import Question
 from authz.refusal import Refusal
 from authz.register import Reads
 
 router = APIRouter(include_in_schema=False)
 URN = "urn:openid:authzen:access-request:error:"
-ERRORS = {
-    "not_requestable": 400, "invalid_denial_binding": 400, "unknown_task": 404, "duplicate_request": 409,
-    "invalid_task_state": 409, "expired_denial": 410,
+ERRORS: dict[str, tuple[str, int]] = {
+    "not_requestable": ("not_requestable", 400), "invalid_denial_binding": ("invalid_denial_binding", 400),
+    "unknown_task": ("unknown_task", 404), "duplicate_request": ("duplicate_request", 409),
+    "key_reused": ("duplicate_request", 409), "invalid_task_state": ("invalid_task_state", 409),
+    "expired_denial": ("expired_denial", 410), "task_expired": ("task_expired", 410),
 }  # fmt: skip
+"""Our refusals as the profile names them, each with its status."""
 MOST = 1_000
 
 
@@ -51,14 +53,19 @@ class AskAccess(Asked):
     denial: Denial
     wanted: form.RequestedBody
     shown: Callable[[int], dict[str, Any]]
+    same: frozenset[int]
+    """Proposals on record that ask the same question."""
 
     @property
     def reads(self) -> Reads:
-        return self.question.reads()
+        return self.question.reads() | Reads(proposals=self.same)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if scene.post is None:
             raise refusal.NotEmployed(missing="post")
+        # Here, because whoever repeats a request under its key is told what he was told, however late.
+        if self.denial.expires < scene.at.timestamp():
+            raise ExpiredDenial()
         wanted = self.wanted
         return (proposal.proposed(
             scene, self.question, self.denial.question, self.denial.entry, wanted.requested_until, bool(wanted.emergency)
@@ -69,10 +76,13 @@ class AskAccess(Asked):
         return 201, self.shown(recorded.number)
 
     def answer(self, recorded: Recorded) -> tuple[int, bytes]:
-        if recorded.stored is None and recorded.refused is None:
-            status, members = self.told(recorded)
-            return status, pep.encoded(members)
-        return super().answer(recorded)
+        if recorded.stored is not None:
+            return recorded.stored
+        if recorded.refused is not None:
+            told = problem(recorded.refused, recorded.number)
+            return int(told["status"]), pep.encoded(told)
+        status, members = self.told(recorded)
+        return status, pep.encoded(members)
 
 
 @dataclass(kw_only=True)
@@ -101,13 +111,21 @@ class EndProposal(Asked):
         return 200, {}
 
 
-def wrong(refused: Refusal, entry: int | None = None) -> Response:
-    """The problem of the profile; any other refusal is answered as everywhere."""
+def problem(refused: Refusal, entry: int | None = None) -> dict[str, Any]:
+    """The problem of the profile; any other refusal is told as everywhere."""
+    told = problems.problem(refused, entry, path=PATH)
     if refused.code not in ERRORS:
-        return problems.answer(refused, entry, path=PATH + "/")
-    status = ERRORS[refused.code]
-    told = problems.problem(refused, entry) | {"type": URN + refused.code, "status": status}
-    return Response(pep.encoded(told), status, media_type=problems.MEDIA_TYPE)
+        return told
+    code, status = ERRORS[refused.code]
+    return told | {"type": URN + code, "status": status, "code": code}
+
+
+def wrong(refused: Refusal, entry: int | None = None) -> Response:
+    """A refusal, answered."""
+    if refused.code not in ERRORS:
+        return problems.answer(refused, entry, path=PATH)
+    told = problem(refused, entry)
+    return Response(pep.encoded(told), told["status"], media_type=problems.MEDIA_TYPE)
 
 
 async def done(request: Request, act: Asked) -> Response | Recorded:
@@ -140,34 +158,29 @@ async def asked(request: Request) -> Response:
         if body.denial is None:
             raise InvalidDenialBinding()
         denial = access_tasks.bound(house, body.denial.binding_token)
-        if denial.expires < time.time():
-            raise ExpiredDenial()
         once = await pep.once(request, who)
-        if once is None:
-            await run_in_threadpool(_must_be_new, request, denial)
     except Refusal as refused:
         return wrong(refused)
-    pending = lambda number: {"task": {"id": access_tasks.name(house, number), "status": "pending"}}  # noqa: E731
     act = AskAccess(
         ref=pep.new_ref(), caller=who, once=once, question=form.question(body), denial=denial,
-        wanted=body.requested_access or form.RequestedBody(), shown=pending,
+        wanted=body.requested_access or form.RequestedBody(), same=await run_in_threadpool(_same, request, denial),
+        shown=lambda number: {"task": access_tasks.handle(house, number, "pending")},
     )  # fmt: skip
     outcome = await done(request, act)
     if isinstance(outcome, Response):
         return outcome
     status, content = act.answer(outcome)
-    return Response(content, status, {"Log-Position": str(outcome.size)}, "application/json")
+    where = act.shown(outcome.numbers[0])["task"]["status_endpoint"]
+    return Response(content, status, {"Log-Position": str(outcome.size), "Location": where}, "application/json")
 
 
-def _must_be_new(request: Request, denial: Denial) -> None:
-    """Refuse to ask the same twice while the first still waits."""
+def _same(request: Request, denial: Denial) -> frozenset[int]:
+    """The waiting proposals of his county that ask the same question; whether one is his own is judged under the lock."""
     scene = pep.look(request, Reads())
     county = scene.law.divisions.county(scene.post.division) if scene.post is not None else None
     with head.reading(pep.deployment(request).database.engine) as connection:
         same = proposals.same(connection, county, denial.question) if county is not None else []
-    mine = [each for each in same if scene.person is not None and each["body"]["person_id"] == scene.person.id]
-    if any(proposal.status(each, None, scene.at) == "pending" for each in mine):
-        raise DuplicateRequest()
+    return frozenset(each["number"] for each in same)
 
 
 @router.get(PATH)

@@ -1,4 +1,5 @@
-"""Tasks of the access request profile: their names, which tell nothing and cannot be guessed, and what they show.
+"""Tasks of the access request profile: their names, which tell nothing and cannot be guessed, and what they show; and
+the seal on whatever is given out to come back unchanged.
 
 A task stands for an entry, but an entry number would be a name anyone can count up to; so a task is named by a keyed
 digest of it, from which only this deployment can tell the number. A denial is bound to its question alike.
@@ -72,22 +73,34 @@ class Denial:
     expires: int
 
 
-def bind(house: Deployment, denial: Denial) -> str:
-    """The token by which a denial is referred to."""
-    plain = f"{denial.entry}.{denial.question}.{denial.expires}".encode()
-    return f"{_text(plain)}.{_keyed(house, b'denial', plain).hex()}"
+def sealed(house: Deployment, purpose: bytes, content: str, about: str = "") -> str:
+    """A token that says `content` and holds for this purpose, and for what it is `about`, alone."""
+    plain = content.encode()
+    return f"{_text(plain)}.{_keyed(house, purpose, plain + b'/' + about.encode()).hex()}"
 
 
-def bound(house: Deployment, token: str) -> Denial:
-    """The denial of a token that was given out here."""
+def unsealed(house: Deployment, purpose: bytes, token: str, about: str = "") -> str | None:
+    """What a token says that was given out here for this; None if it was not."""
     whole, _, seal = token.partition(".")
     try:
         plain = _bytes(whole)
     except (ValueError, binascii.Error):
-        raise InvalidDenialBinding() from None
-    if not seal.isascii() or not hmac.compare_digest(_keyed(house, b"denial", plain).hex(), seal):
+        return None
+    kept = _keyed(house, purpose, plain + b"/" + about.encode()).hex()
+    return plain.decode() if seal.isascii() and hmac.compare_digest(kept, seal) else None
+
+
+def bind(house: Deployment, denial: Denial) -> str:
+    """The token by which a denial is referred to."""
+    return sealed(house, b"denial", f"{denial.entry}.{denial.question}.{denial.expires}")
+
+
+def bound(house: Deployment, token: str) -> Denial:
+    """The denial of a token that was given out here."""
+    content = unsealed(house, b"denial", token)
+    if content is None:
         raise InvalidDenialBinding()
-    entry, question, expires = plain.decode().split(".")
+    entry, question, expires = content.split(".")
     return Denial(int(entry), question, int(expires))
 
 
@@ -107,22 +120,23 @@ def _second(at: datetime) -> datetime:
 
 def told(house: Deployment, scene: Scene, row: Mapping[str, Any], request: Mapping[str, Any] | None) -> dict[str, Any]:
     """A task as the profile has it; approved, it tells to ask again, and gives nothing by itself."""
-    task = name(house, row["number"])
-    base = house.settings.base_url.rstrip("/") + PATH
-    state = proposal.status(row, request, scene.at)
-    shown: dict[str, Any] = {
-        "id": task, "status": state, "status_endpoint": f"{base}/{task}", "links": {"cancel": f"{base}/{task}/cancel"},
-        "items": [{"id": "1", "status": proposal.item(row, request, scene)}],
-    }  # fmt: skip
-    members: dict[str, Any] = {"task": shown}
+    item: dict[str, Any] = {"id": "1", "status": proposal.item(row, request, scene)}
     until = proposal.approved_until(row, request, scene) if request is not None else None
-    if shown["items"][0]["status"] == "approved" and request is not None and until is not None:
+    result: dict[str, Any] = {}
+    if item["status"] == "approved" and request is not None and until is not None:
         since = scene.rows.versions.get(("request", request["number"]), 0)
         approval = {"id": _text(_keyed(house, b"approval", f"{row['number']}.{since}".encode())[:16])}
-        approval |= {"approved_until": pep.written(moment(until))}
+        approval |= {"approved_until": pep.written(until)}
         decided = request["body"].get("decision", {}).get("at")
-        members["result"] = {
-            "mode": "reevaluate",
-            "approval": approval | ({"approved_at": pep.written(moment(decided))} if decided else {}),
-        }
-    return members
+        approval |= {"approved_at": pep.written(moment(decided))} if decided else {}
+        result = {"result": {"mode": "reevaluate", "approval": approval}}
+    state = proposal.status(row, request, scene.at)
+    # The profile lets nobody act on the result of a task with items unless it stands in the item too.
+    return {"task": handle(house, row["number"], state) | {"items": [item | result]}} | result
+
+
+def handle(house: Deployment, number: int, status: str) -> dict[str, Any]:
+    """What a task is referred to by, with its status."""
+    task = name(house, number)
+    where = f"{house.settings.base_url.rstrip('/')}{PATH}/{task}"
+    return {"id": task, "status": status, "status_endpoint": where, "links": {"cancel": f"{where}/cancel"}}
