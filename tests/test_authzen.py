@@ -72,6 +72,14 @@ def test_unknown_members_are_passed_over_at_every_level(town: Town) -> None:
     assert decision(town.post(ONE, COLLECTOR, asked | {"context": {"weather": "dust"}, "options": {"x": 1}}))
 
 
+def test_properties_that_nothing_hears_may_be_of_any_type(town: Town) -> None:
+    """A division of the subject is not ours, whatever its own system writes there."""
+    for part in ("subject", "action"):
+        asked = question()
+        asked[part]["properties"] = {"division": 640324, "data_year": "2026", "quarter": "Q4", "fields": 7}
+        assert decision(town.post(ONE, COLLECTOR, asked)), part
+
+
 def without(part: str, name: str | None = None) -> dict[str, Any]:
     asked: dict[str, Any] = question()
     if name is None:

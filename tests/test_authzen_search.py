@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -115,6 +116,35 @@ def test_pages_are_of_one_list_even_while_the_world_moves(town: Town) -> None:
     other = WHAT | {"action": {"name": "verify"}, "page": {"token": token}}
     assert town.post(SEARCH + "resource", AUDITOR, other).status_code == 400
     assert len(listed(town, "resource", WHAT)) == 9
+
+
+def test_a_token_is_taken_back_only_as_it_was_given_out(town: Town) -> None:
+    """Sealed: what somebody wrote himself would be read as a candidate, an instant, a log position."""
+    first = town.post(SEARCH + "subject", AUDITOR, WHO | {"page": {"limit": 1}}).json()
+    token = first["page"]["next_token"]
+    assert first["results"] == [person(ADMIN)]
+    assert str(town.size()) not in token
+    plain, _, seal = token.partition(".")
+    known, at, after = json.loads(base64.urlsafe_b64decode(plain + "=="))
+    forged = [
+        [known, at, "a\x00b"],
+        [known, at, "\ud800"],
+        [10**12, at, after],
+        [known, "0001-01-01T00:00:00.000000Z", after],
+        [],
+    ]
+    made = [base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=").decode() for each in forged]
+    for wrong in (plain, f"{plain}.", f"{plain}.{'0' * 64}", f"{plain}.ä", *made, *(f"{each}.{seal}" for each in made)):
+        answer = town.post(SEARCH + "subject", AUDITOR, WHO | {"page": {"token": wrong}})
+        assert (answer.status_code, answer.json()["code"]) == (400, "misshapen"), wrong
+    assert town.post(SEARCH + "action", AUDITOR, HOW | {"page": {"token": token}}).status_code == 400
+    assert listed(town, "subject", WHO, limit=1) == MAY
+
+
+def test_a_page_of_more_than_there_may_be_holds_as_much_as_may_be(town: Town) -> None:
+    for limit in (1_001, 2**40):
+        told = town.post(SEARCH + "subject", AUDITOR, WHO | {"page": {"limit": limit}}).json()
+        assert [each["id"] for each in told["results"]] == MAY
 
 
 def test_each_page_is_one_entry_recorded_before_it_is_shown(town: Town) -> None:

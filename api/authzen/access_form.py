@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
@@ -136,7 +137,8 @@ class EvaluationsBody(ItemBody):
 
 class PageBody(Open):
     token: Annotated[str, Field(max_length=LONGEST)] | None = None
-    limit: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """At most so many; a page holds no more than `MOST_ITEMS`, however many are asked for."""
 
 
 class SearchBody(Open):
@@ -196,7 +198,7 @@ def question(asked: EvaluationBody | SearchBody) -> Question:
     return Question(
         party(subject),
         action.name if action is not None else "",
-        party(resource),
+        party(resource, _OURS),
         traits=(action.properties if action is not None else None) or {},
         at=context.time,
         known=context.as_known_at,
@@ -217,13 +219,13 @@ _OURS: Mapping[str, type] = {"division": str, "data_year": int}
 _YEARS = range(10_000)
 
 
-def party(body: SubjectBody | SoughtBody | None) -> Party:
-    """A party of a question. Of its properties, those we know must have their type; others are not heard."""
+def party(body: SubjectBody | SoughtBody | None, ours: Mapping[str, type] = MappingProxyType({})) -> Party:
+    """A party of a question. Of its properties, `ours` must have their type; others are not heard."""
     if body is None:
         return Party("", None)
     given = {name: value for name, value in (body.properties or {}).items() if value is not None}
-    wrong = [name for name, kind in _OURS.items() if name in given and type(given[name]) is not kind]
-    wrong += [] if wrong or given.get("data_year", 0) in _YEARS else ["data_year"]
+    wrong = [name for name, kind in ours.items() if name in given and type(given[name]) is not kind]
+    wrong += [] if wrong or "data_year" not in ours or given.get("data_year", 0) in _YEARS else ["data_year"]
     if wrong:
         message = "应填写文字形式的行政区划代码和整数形式的数据年度"
         raise Misshapen(pointers=[{"pointer": f"/properties/{name}", "message": message} for name in wrong])

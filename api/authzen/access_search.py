@@ -7,8 +7,6 @@ on, of which search, as known at which log position and at which instant, so tha
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Callable
@@ -23,7 +21,9 @@ from starlette.responses import Response
 
 from api import pep
 from api.authzen import access_form as form
-from api.authzen.access_past import as_known
+from api.authzen import access_tasks
+from api.authzen.access_past import as_known, not_reached
+from api.deployment import Deployment
 from api.pep import Asked
 from api.wire import examples, fields
 from audit import candidates, head
@@ -37,7 +37,8 @@ from authz.register import Reads, union
 from authz.seeking import ACTION, RESOURCE, SUBJECT, AccessSearched
 
 router = APIRouter()
-USUAL = 1_000
+PAGE = b"page"
+USUAL = form.MOST_ITEMS
 CHUNK = 500
 MOST = 10_000
 """Candidates looked at for one page: a page may be short, or empty, and still have a next one."""
@@ -52,20 +53,15 @@ class Mark:
     at: str
     after: str
 
-    def token(self) -> str:
-        whole = json.dumps([self.search, self.known, self.at, self.after], separators=(",", ":"))
-        return base64.urlsafe_b64encode(whole.encode()).rstrip(b"=").decode()
+    def token(self, house: Deployment) -> str:
+        return access_tasks.sealed(house, PAGE, json.dumps([self.known, self.at, self.after]), self.search)
 
 
-def mark(token: str, search: str) -> Mark:
-    """The mark of a token, if it belongs to this search."""
-    try:
-        search_, known, at, after = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        found = Mark(search_, known, at, after)
-        if type(known) is int and known >= 0 and type(after) is str and fact.moment(at) and search_ == search:
-            return found
-    except (ValueError, TypeError, binascii.Error):
-        pass
+def mark(house: Deployment, token: str, search: str) -> Mark:
+    """The mark of a token, if it was given out here and belongs to this search."""
+    content = access_tasks.unsealed(house, PAGE, token, search)
+    if content is not None:
+        return Mark(search, *json.loads(content))
     raise Misshapen(pointers=[{"pointer": "/page/token", "message": "翻页标记与查询条件不符，请从第一页重新查询"}])
 
 
@@ -90,9 +86,7 @@ class SearchAccess(Asked):
         if self.begin is not None:
             at, known = fact.moment(self.begin.at), self.begin.known
         if known is not None and known > scene.size:
-            raise Misshapen(
-                pointers=[{"pointer": "/context/as_known_at", "message": "日志还没有这么长，请核对日志位置"}]
-            )
+            raise not_reached()
         known = scene.size if known is None else known
         return (seeking.searched(scene, self.question, self.sought, at, known),)
 
@@ -104,9 +98,10 @@ async def search(request: Request, model: type[form.SearchBody], sought: str) ->
     """One page of a search."""
     asked = fields.validate(model, form.read(await request.body()))
     question, page = form.question(asked), asked.page or form.PageBody()
-    begin = mark(page.token, digest(question, sought)) if page.token else None
+    house = pep.deployment(request)
+    begin = mark(house, page.token, digest(question, sought)) if page.token else None
     act = SearchAccess(ref=pep.new_ref(), caller=pep.caller(request), question=question, sought=sought, begin=begin)
-    outcome = (await pep.deployment(request).ledger.ask([act]))[0]
+    outcome = (await house.ledger.ask([act]))[0]
     if isinstance(outcome, BaseException):
         raise outcome
     if outcome.refused is not None or act.scene is None:
@@ -115,8 +110,8 @@ async def search(request: Request, model: type[form.SearchBody], sought: str) ->
     assert isinstance(told, AccessSearched)
     here = Mark(digest(question, sought), told.known, told.at, begin.after if begin else "")
     walk = Walk(request, act.scene, question, sought, here)
-    found, after = await run_in_threadpool(walk.page, page.limit or USUAL)
-    token = replace(here, after=after).token() if after is not None else ""
+    found, after = await run_in_threadpool(walk.page, min(page.limit or USUAL, USUAL))
+    token = replace(here, after=after).token(house) if after is not None else ""
     members = {"page": {"next_token": token}, "results": [walk.told(each) for each in found]}
     return Response(pep.encoded(members), 200, {"Log-Position": str(outcome.size)}, "application/json")
 
