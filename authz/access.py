@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from authz import cast, edition, refusal
+from authz import asking, cast, edition, refusal
 from authz.asking import Verdict, ask, ask_act
 from authz.decision import Scene
 from authz.division import Divisions
+from authz.grant import Grant
 from authz.question import Question
 from authz.refusal import Refusal
 
@@ -57,6 +58,15 @@ def _on_object(scene: Scene, question: Question, person: str, at: datetime, post
     if division is None or _elsewhere(scene.law.divisions, question, division):
         return _no(refusal.OutsideDivision(missing="division"))
     return ask_act(scene, person, act, division, at, post)
+
+
+def documented_later(scene: Scene, question: Question, at: datetime) -> Grant | None:
+    """The paper recorded since that on its face covers what was asked about `at`; it never makes the answer a permit."""
+    division, person = place(scene, question), question.person
+    if person is None or division is None or question.resource.kind not in scene.law.policy.catalogue.cells:
+        return None
+    found = asking.documented_later(scene, person, question.edit(division).wish, at)
+    return None if found is None else scene.rows.grants[found]
 
 
 def named(question: Question) -> str:
@@ -103,12 +113,13 @@ def actions(scene: Scene, kind: str) -> tuple[str, ...]:
 
 # --- who may ask ----------------------------------------------------------------------------------------------------
 def must_ask(scene: Scene, question: Question) -> None:
-    """Refuse whoever asks about somebody else without `decision.ask` over the place; an unknown place is his own."""
+    """Refuse whoever asks about somebody else without `decision.ask` over the place, an abolished one included; a place
+    that never was is his own."""
     if scene.person is not None and question.person == scene.person.id:
         return
     if scene.post is None:
         raise refusal.NotEmployed(missing="post")
-    scene.must("decision.ask", place(scene, question) or scene.post.division)
+    scene.must("decision.ask", place(scene, question) or _formerly(scene, question) or scene.post.division)
 
 
 def may_ask(scene: Scene, person: str | None, division: str | None) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from authz.access import named, place
@@ -24,7 +26,8 @@ QUIET = frozenset({"query", "read"})
 
 
 class DecisionAsked(Fact):
-    """A question was answered `permit` or `deny`. `at` and `known` are the instant and the log position asked about.
+    """A question was answered `permit` or `deny`. Of an answer about the past, `at` and `known` are the instant and the log
+    position it was judged at, `policy` the rules of then; of one about now, both are null.
 
     `question` is the digest of all that was asked; parts nobody knows (a person, a division, a cell) are null.
     """
@@ -79,25 +82,38 @@ class QueriesPermitted(Fact):
 
 MOST_QUERIES = 300
 """Queries in one entry: more would not fit into its bytes."""
-Answered = tuple[Question, Verdict]
 
 
-def facts(scene: Scene, answered: Iterable[Answered], known: int) -> tuple[Fact, ...]:
-    """What is recorded of these answers; `known` is the position at which a question about the past was read."""
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What an answer about the past was found on: what was on record at `known`, judged at `at` by the law `policy`."""
+
+    at: datetime
+    known: int
+    policy: str
+
+
+Answered = tuple[Question, Verdict, Grounds | None]
+
+
+def facts(scene: Scene, answered: Iterable[Answered]) -> tuple[Fact, ...]:
+    """What is recorded of these answers. An answer about the past names its own grounds, so that whoever asks again for
+    the instant and the position on record is answered the same."""
     found: list[Fact] = []
     quiet: list[Answered] = []
-    for question, verdict in answered:
+    for each in answered:
+        question, verdict, grounds = each
         verb = question.action.rpartition(".")[2]
-        if verdict.decision and verb in QUIET and not question.past:
-            quiet.append((question, verdict))
+        if verdict.decision and verb in QUIET and grounds is None:
+            quiet.append(each)
         else:
-            found.append(_asked(scene, question, verdict, known if question.past else None))
+            found.append(_asked(scene, question, verdict, grounds))
     for begin in range(0, len(quiet), MOST_QUERIES):
         found.append(_queries(scene, quiet[begin : begin + MOST_QUERIES]))
     return tuple(found)
 
 
-def _asked(scene: Scene, question: Question, verdict: Verdict, known: int | None) -> DecisionAsked:
+def _asked(scene: Scene, question: Question, verdict: Verdict, grounds: Grounds | None) -> DecisionAsked:
     permit, refused = verdict.permit, verdict.refused
     chain = permit.chain if isinstance(permit, Permit) else ()
     more = stated(scene, question)
@@ -106,14 +122,14 @@ def _asked(scene: Scene, question: Question, verdict: Verdict, known: int | None
         grant=permit.grant.number if isinstance(permit, Permit) else None, chain=tuple(each.number for each in chain),
         rule=permit.rule if isinstance(permit, Permit) else permit, code=refused.code if refused else None,
         missing=str(refused.members["missing"]) if refused and refused.members.get("missing") else None,
-        at=instant(question.at) if question.at else None, known=known if question.known is None else question.known,
-        question=digest(scene, question), policy=scene.law.policy.digest, **more,
+        at=instant(grounds.at) if grounds else None, known=grounds.known if grounds else None,
+        question=digest(scene, question), policy=grounds.policy if grounds else scene.law.policy.digest, **more,
     )  # fmt: skip
 
 
 def _queries(scene: Scene, answered: list[Answered]) -> QueriesPermitted:
     rows: list[tuple[str | None, ...]] = []
-    for question, verdict in answered:
+    for question, verdict, _ in answered:
         told = concerns(scene, question)
         permit = verdict.permit
         grant = str(permit.grant.number) if isinstance(permit, Permit) else None

@@ -51,7 +51,9 @@ class Explanation:
 def explain(verdict: Verdict, scene: Scene, wish: Wish, at: datetime) -> Explanation:
     """The explanation of the answer to a wish at an instant."""
     if isinstance(verdict.permit, Permit):
-        return Explanation(True, False, _allowed(verdict.permit, scene, wish), _permitted(verdict.permit, scene, wish))
+        return Explanation(
+            True, False, _allowed(verdict.permit, scene, wish, at), _permitted(verdict.permit, scene, wish)
+        )
     assert verdict.refused is not None
     full = _refused(verdict, scene, wish, at)
     return Explanation(False, verdict.undetermined, said(verdict, scene, wish, at), full)
@@ -146,10 +148,15 @@ def rule_said(scene: Scene, grant: Grant, wish: Wish) -> str:
 
 
 # --- voices ---------------------------------------------------------------------------------------------------------
-def _allowed(permit: Permit, scene: Scene, wish: Wish) -> str:
+def _allowed(permit: Permit, scene: Scene, wish: Wish, at: datetime) -> str:
     document = permit.chain[0].document
     source = f"（依据：{document}）" if document else ""
-    return f"您可以办理{_named(scene, wish)}{source}。"
+    return f"您{_when(scene, at)}可以办理{_named(scene, wish)}{source}。"
+
+
+def _when(scene: Scene, at: datetime) -> str:
+    """The word for an instant that is past; none for now."""
+    return "当时" if at < scene.at else ""
 
 
 def said(verdict: Verdict, scene: Scene, wish: Wish, at: datetime) -> str:
@@ -173,7 +180,8 @@ def _already(verdict: Verdict, scene: Scene, at: datetime) -> str:
         cells = "、".join(words.cells[cell].zh for cell in each.cells)
         deeds = "、".join(words.operations[deed].zh for deed in each.operations)
         found.append(f"{divisions.get(each.division).name}的{cells}（{deeds}）")
-    return f"您现在可以办理：{'；'.join(found)}。" if found else "您目前没有可用的数据授权。"
+    when = _when(scene, at)
+    return f"您{when or '现在'}可以办理：{'；'.join(found)}。" if found else f"您{when or '目前'}没有可用的数据授权。"
 
 
 def _next(refused: refusal.Refusal, scene: Scene) -> str:

@@ -50,3 +50,25 @@ def test_a_question_follows_a_village_to_its_new_code(database: World) -> None:
             people = {each: {"subject": person(each)} for each in (COLLECTOR, ADMIN, SYSTEM_ADMIN)}
             got = [each for each in listed(town, "subject", whole) if each in people]
             assert got == yes(town, whole, people) == [ADMIN, COLLECTOR]
+
+
+def test_an_abolished_place_of_another_county_is_not_ones_own(database: World) -> None:
+    """Whoever may ask about others in his county does not get to ask about those elsewhere by naming a code that was."""
+    village = next(
+        each for each in editions.TREE.split() if each.startswith("640521") and each.split(",")[2] == "village"
+    )
+    code, name, _, township, _ = village.split(",")
+    other = f"{township}999"
+    with Town(database) as town:
+        editions.in_force(
+            town, editions.body({code: editions.line(other, name, township)}, f"successor,{code},{other}")
+        )
+        for place, status in ((code, 403), (other, 403), (VILLAGE, 200), ("640521999999", 200)):
+            asked = {
+                "subject": person(COLLECTOR), "action": {"name": "update"},
+                "resource": {"type": "monitored.income", "id": "h-none", "properties": {"division": place}},
+            }  # fmt: skip
+            for context in ({}, {"time": "2026-03-01T00:00:00Z"}):
+                answer = town.post("/access/v1/evaluation", ADMIN, asked | {"context": context})
+                assert answer.status_code == status, (place, context, answer.text)
+            assert town.post("/access/v1/evaluation", AUDITOR, asked).status_code == 200

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from api import pep
 from api.authzen import access_form as form
 from api.authzen import access_tasks
-from api.authzen.access_past import past
+from api.authzen.access_past import Past, not_reached, past
 from api.authzen.access_reasons import reasons
 from api.pep import Asked
 from api.wire import examples, fields
@@ -39,14 +39,14 @@ EXECUTE_ALL, FIRST_DENY, FIRST_PERMIT = "execute_all", "deny_on_first_deny", "pe
 
 @dataclass(kw_only=True)
 class AskDecision(Asked):
-    """Questions of one request, judged in order. `earlier` are those about the past, by place, already answered at the
-    log position `read`. None stands for an incomplete one."""
+    """Questions of one request, judged in order. `earlier` are those about the past, by place, already answered; `read`
+    is how long the log was then. None stands for an incomplete one."""
 
     name: ClassVar[str] = "decision.ask"
     authority: ClassVar[bool] = False
     questions: Sequence[Question | None]
     semantic: str = EXECUTE_ALL
-    earlier: Mapping[int, Verdict] = field(default_factory=dict)
+    earlier: Mapping[int, Past] = field(default_factory=dict)
     read: int = 0
     verdicts: list[tuple[Question | None, Verdict | None]] = field(default_factory=list)
     scene: Scene | None = None
@@ -67,12 +67,18 @@ class AskDecision(Asked):
             decision = verdict is not None and verdict.decision
             if (self.semantic, decision) in ((FIRST_DENY, False), (FIRST_PERMIT, True)):
                 break
-        answered = [(question, verdict) for question, verdict in self.verdicts if question and verdict]
-        return answers.facts(scene, answered, self.read)
+        return answers.facts(
+            scene,
+            [
+                (question, verdict, self.earlier[place].grounds if place in self.earlier else None)
+                for place, (question, verdict) in enumerate(self.verdicts)
+                if question is not None and verdict is not None
+            ],
+        )
 
     def answered(self, scene: Scene, place: int, question: Question) -> Verdict:
         if place in self.earlier:
-            return self.earlier[place]
+            return self.earlier[place].verdict
         return access.judge(scene, question, scene.at)
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
@@ -87,25 +93,32 @@ class AskDecision(Asked):
 
     def context(self, place: int, explain: bool) -> dict[str, Any]:
         """What stands beside an answer: the reasons if asked for, and how to apply, while that profile is on."""
-        found = reasons(*self.verdicts[place], self.scene) if explain else {}
+        found = reasons(*self.verdicts[place], self.scene, self.earlier.get(place)) if explain else {}
         if place in self.offers:
             found["access_request"] = self.offers[place]
         return {"context": found} if found else {}
 
 
 async def evaluated(
-    request: Request, questions: Sequence[Question | None], semantic: str = EXECUTE_ALL
+    request: Request, questions: Sequence[Question | None], semantic: str | None = None, *, explain: bool
 ) -> AskDecision | Response:
-    """The act with its verdicts, on record; or the answer of a refusal."""
-    who = pep.caller(request)
-    act = AskDecision(ref=pep.new_ref(), caller=who, questions=questions, semantic=semantic)
-    if not any(questions) or (semantic == FIRST_DENY and questions[0] is None):
+    """The act with its verdicts, on record; or the answer of a refusal. `semantic` is that of a batch, null for a single
+    question; `explain` asks for what explains the answers."""
+    act = AskDecision(
+        ref=pep.new_ref(), caller=pep.caller(request), questions=questions, semantic=semantic or EXECUTE_ALL
+    )
+    if any(each is not None and each.past for each in questions):
+        found, act.read = await run_in_threadpool(past, request, questions, twice=explain)
+        act.earlier = {place: each for place, each in found.items() if each is not None}
+        if semantic is None and not act.earlier:
+            raise not_reached()
+        beyond = found.keys() - act.earlier.keys()
+        act.questions = [None if place in beyond else each for place, each in enumerate(questions)]
+    if not any(act.questions) or (semantic == FIRST_DENY and act.questions[0] is None):
         # Nothing was asked that could be answered or recorded; only who asks is looked at.
         await run_in_threadpool(pep.look, request, Reads())
         act.verdicts = [(None, None)] * (1 if semantic == FIRST_DENY else len(questions))
         return act
-    if any(each is not None and each.past for each in questions):
-        act.earlier, act.read = await run_in_threadpool(past, request, questions)
     outcome = (await pep.deployment(request).ledger.ask([act]))[0]
     if isinstance(outcome, BaseException):
         raise outcome
@@ -147,8 +160,8 @@ async def evaluation(request: Request) -> Response:
 async def single(request: Request, parsed: Any) -> Response:
     """One question, one answer."""
     asked = fields.validate(form.EvaluationBody, parsed)
-    act = await evaluated(request, [form.question(asked)])
     explain = asked.options is not None and bool(asked.options.explain)
+    act = await evaluated(request, [form.question(asked)], explain=explain)
     return act if isinstance(act, Response) else answer(act, act.outcomes(explain)[0])
 
 
@@ -160,10 +173,11 @@ async def evaluations(request: Request) -> Response:
     if not defaults.evaluations:
         return await single(request, parsed)
     options = defaults.options or form.OptionsBody()
-    act = await evaluated(request, form.items(defaults), options.evaluations_semantic or EXECUTE_ALL)
+    semantic, explain = options.evaluations_semantic or EXECUTE_ALL, bool(options.explain)
+    act = await evaluated(request, form.items(defaults), semantic, explain=explain)
     if isinstance(act, Response):
         return act
-    return answer(act, {"evaluations": act.outcomes(bool(options.explain))})
+    return answer(act, {"evaluations": act.outcomes(explain)})
 
 
 @router.get("/.well-known/authzen-configuration", summary="判定接口的公开说明（AuthZEN 元数据）")
