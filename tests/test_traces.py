@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,7 +81,52 @@ def test_the_log_tells_of_hands_what_was_noted(database: World, seed: int, monke
             kinds: set[Any] = {hand[3] for hands in asked(connection, town.size()).values() for hand in hands}
         assert {"collect", "update"} <= kinds
         assert kinds & {"verify", "review"}
-        monkeypatch.setattr(
-            traces, "HANDS", traces.HANDS.replace("newer.number > e.number", "newer.number > e.number + 10")
-        )
+        monkeypatch.setattr(traces, "HANDS", traces.HANDS.replace("e.number > l.number", "e.number > l.number + 10"))
         assert differing(town) != []
+
+
+# --- what it costs ----------------------------------------------------------------------------------------------------
+def visited(town: Town, statement: str, **binds: Any) -> int:
+    """The rows that PostgreSQL looks at to answer."""
+
+    def looked(plan: dict[str, Any]) -> int:
+        mine = sum(
+            plan.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter")
+        )
+        return int(mine * plan["Actual Loops"]) + sum(map(looked, plan.get("Plans", ())))
+
+    with town.deployment.database.engine.connect() as connection:
+        for setting in ("enable_seqscan = off", "plan_cache_mode = force_generic_plan"):
+            connection.exec_driver_sql(f"SET LOCAL {setting}")
+        explained = text(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}")
+        return looked(connection.execute(explained, binds).scalar_one()[0]["Plan"])
+
+
+def worked(town: Town, count: int) -> None:
+    """One household's figures collected so many times, those of the quarter before verified and reported as often."""
+    for person, operation, quarter in ((COLLECTOR, "update", 4), (GRID_WORKER, "verify", 3)):
+        items = [town.edit(operation=operation, quarter=quarter, changes=[])] * count
+        assert town.post("/v1/edits/batch", person, items).status_code == 200
+    at = datetime.now(UTC).isoformat()
+    told = {"person": COLLECTOR, "occurred_at": at}
+    lines = [json.dumps(town.edit(changes=[]) | told | {"ref": secrets.token_hex(8)}) for _ in range(count)]
+    headers = {"content_type": "application/x-ndjson"}
+    assert town.post("/v1/edits/import", ADMIN, "\n".join(lines).encode(), **headers).status_code == 200
+
+
+def test_one_household_with_many_entries_keeps_nobody_waiting(database: World) -> None:
+    """Everybody waits while hands are asked for: twice the entries may take twice the time, and not four times."""
+    homes = ["h-monitored"]
+    with Town(database) as town:
+        (root,) = town.granted(town.line(operations=USUAL))
+        for role in ("village_collector", "grid_worker"):
+            town.delegated(root, operations=USUAL, role=role)
+        found = []
+        for count in (250, 250):
+            worked(town, count)
+            found.append((
+                visited(town, traces.HANDS, collected=homes, checked=homes, known=None),
+                visited(town, traces.REPORTED, tokens=homes, known=None),
+            ))  # fmt: skip
+        assert all(0 < later < 3 * first for first, later in zip(*found, strict=True)), found
+        assert "::jsonb" not in traces.HANDS + traces.REPORTED, "parsing each entry costs ten times as much"
