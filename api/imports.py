@@ -19,7 +19,7 @@ from typing import IO, Any, ClassVar
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from api import pep
@@ -44,6 +44,7 @@ LINES = "application/x-ndjson"
 KEPT = boundary.MEGABYTE
 """Answers up to this size are kept in memory, longer ones in a file."""
 PORTION = 64 * boundary.KILOBYTE
+BROKEN = "导入中途断开，已收到的部分已判定并记录，请用相同的编号（ref）重新提交全部内容，不会重复记录"
 LATE = {"pointer": "/occurred_at", "message": "导入的变更须发生在本次导入开始之前，请核对发生时间"}
 
 
@@ -147,6 +148,9 @@ async def load(request: Request) -> Response:
         async for piece in pieces(request.stream(), opening.source):
             for told in await answered(request, piece, opening):
                 answers.write(told + b"\n")
+    except ClientDisconnect:  # no fault of ours, and nobody reads this any more: the pieces recorded stand
+        answers.close()
+        raise refusal.Unreadable(BROKEN) from None
     except BaseException:
         answers.close()
         raise

@@ -102,6 +102,8 @@ class Judgement:
     documented_later: int | None = None
     hands: frozenset[str] = frozenset()
     """The natural persons who did it, as they were known at that instant."""
+    worded: bool = False
+    """Whether the catalogue of that time had all its fields."""
 
 
 def name(source: str, ref: str) -> str:
@@ -121,8 +123,15 @@ def judged(edit: Edit, person: str, then: Scene) -> Judgement:
     posts = [each for each in scene.rows.posts.get(person, ()) if each.live(scene.at)]
     had = any(True for post in posts for _ in held(scene.rows, post))
     verdict = ALLOWED if found is not None else NOT_ALLOWED if had else NO_AUTHORITY
-    mine = hands(edit, person, scene.rows, told.post)
-    return Judgement(verdict, found, told.refused, told.post, then.size, scene.law.policy.digest, hands=mine)
+    return Judgement(
+        verdict, found, told.refused, told.post, then.size, scene.law.policy.digest,
+        hands=hands(edit, person, scene.rows, told.post), worded=_worded(edit, then),
+    )  # fmt: skip
+
+
+def _worded(edit: Edit, then: Scene) -> bool:
+    cell = then.law.policy.catalogue.cells.get(edit.cell)
+    return cell is not None and all(change[0] in cell.fields for change in edit.changes_made)
 
 
 # --- whose hands ----------------------------------------------------------------------------------------------------
@@ -182,8 +191,9 @@ def followed(judgement: Judgement, edit: Edit, person: str, at: datetime, now: S
 
 
 def imported(edit: Edit, person: str, ref: str, opening: int, found: Judgement, scene: Scene) -> EditImported:
-    """The fact that this edit was reported under the import `opening`, or the refusal of fields that nothing has."""
-    if edit.cell in scene.law.policy.catalogue.cells:
+    """The fact that this edit was reported under the import `opening`, or the refusal of fields that the catalogue has
+    neither now nor had then."""
+    if not found.worded and edit.cell in scene.law.policy.catalogue.cells:
         edits.fields_exist(edit, scene)
     assert edit.occurred_at is not None
     permit, refused = found.permit, found.refused

@@ -13,7 +13,7 @@ import pytest
 import worlds
 from conftest import World
 from statements import counted
-from test_amendments import DENY, adopted, proposed
+from test_amendments import DENY, adopted, proposed, texts
 from worlds import ADMIN, COLLECTOR, OTHER_COLLECTOR, OTHER_VILLAGE, Town
 
 from api import import_lines
@@ -228,3 +228,56 @@ def test_the_law_and_the_posts_are_those_of_the_time(town: Town) -> None:
     assert [(each["verdict"], each.get("code")) for each in found] == [
         ("allowed_then", None), ("not_allowed_then", "no_role"), ("no_authority_on_record", "not_employed"),
     ]  # fmt: skip
+
+
+def test_a_broken_stream_is_no_fault_of_the_service_and_is_sent_again(town: Town) -> None:
+    """What came in whole pieces stands; what was under way is not on record, and nothing is recorded twice."""
+    whole = [line(town, f"broken-{number}") for number in range(450)]
+    body = b"\n".join(json.dumps(each).encode() for each in whole)
+    before = town.size()
+    status, told_ = asyncio.run(_broken(town, body[: len(body) * 19 // 20]))
+    assert (status, told_["code"]) == (400, "unreadable")
+    assert "重新提交" in told_["detail"]
+    assert town.size() == before + 1 + 400
+    found = told(town, *whole)
+    assert {each["verdict"] for each in found} == {"allowed_then"}
+    assert [each["entry"] for each in found[:400]] == list(range(before + 1, before + 401))
+    assert town.size() == before + 1 + 400 + 1 + 50
+
+
+async def _broken(town: Town, body: bytes) -> tuple[int, dict[str, Any]]:
+    """The answer that nobody reads any more."""
+    given: list[Any] = [{"type": "http.request", "body": body, "more_body": True}, {"type": "http.disconnect"}]
+    sent_: list[Any] = []
+
+    async def receive() -> Any:
+        return given.pop(0)
+
+    async def send(message: Any) -> None:
+        sent_.append(message)
+
+    headers = [(b"host", b"127.0.0.1:8080"), (b"authorization", f"Bearer {town.token(ADMIN)}".encode())]
+    scope = {
+        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"", "headers": headers,
+        "http_version": "1.1", "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8080),
+    }  # fmt: skip
+    await town.app(scope, receive, send)
+    return sent_[0]["status"], json.loads(b"".join(each.get("body", b"") for each in sent_[1:]))
+
+
+def test_a_field_is_known_by_the_catalogue_of_its_time(town: Town) -> None:
+    """What the catalogue has dropped since may still be reported of the time when it had it, and of no later one."""
+    changes = {"changes": [{"field": "other_property_income", "before": 1, "after": 2}]}
+    first = line(town, "then", **changes)
+    digest = proposed(town, texts(catalogue_toml=_dropped)).json()["policy"]
+    assert adopted(town, digest).status_code == 200
+    late, never = line(town, "now", **changes), line(town, "never", changes=[{"field": "lottery_income", "after": 1}])
+    found = told(town, first, late, never)
+    assert found[0].get("verdict") == "allowed_then"
+    assert [(each["status"], each["code"]) for each in found[1:]] == [(422, "misshapen")] * 2
+
+
+def _dropped(text: str) -> str:
+    kept = [each for each in text.splitlines(keepends=True) if not each.startswith("other_property_income =")]
+    assert len(kept) == len(text.splitlines()) - 1
+    return "".join(kept)
