@@ -15,10 +15,13 @@ from conftest import World
 from questions import ONE, decision, facts, kinds, question
 from worlds import ADMIN, AUDITOR, CLERK, COLLECTOR, HANDLER, OTHER_COLLECTOR, Town
 
+from api import pep
 from api.authzen import access_tasks
-from api.authzen.access_requests import URN
+from api.authzen.access_requests import URN, EndProposal
+from audit.act import Caller
 from authz import proposal
 from authz.fact import instant
+from authz.proposal import InvalidTaskState
 
 PATH = "/access/v1/requests"
 SWITCH = """
@@ -75,6 +78,18 @@ def problem(answer: Any) -> tuple[int, str]:
     assert told["type"] == URN + told["code"]
     assert told["status"] == answer.status_code
     return answer.status_code, told["code"]
+
+
+def test_a_task_ends_once_even_when_two_ends_come_together(town: Town) -> None:
+    """They are judged in one transaction, the second on what the first left behind."""
+    number, size = access_tasks.number(town.deployment, asked(town)), town.size()
+    ends = [
+        EndProposal(ref=pep.new_ref(), caller=Caller(person, int(time.time())), subject=number, end=end)
+        for person, end in ((COLLECTOR, "cancel"), (CLERK, "decline"))
+    ]
+    first, second = [each.future.result(10) for each in town.deployment.ledger.submit(ends)]
+    assert (first.refused, type(second.refused)) == (None, InvalidTaskState)
+    assert kinds(town, size) == ["ProposalWithdrawn", "Refused"]
 
 
 def test_switched_off_there_is_nothing_of_it(off: Town) -> None:

@@ -89,8 +89,7 @@ class AskAccess(Asked):
 class EndProposal(Asked):
     """A task is ended: taken back by the person, or tied to a written request or declined by the clerk."""
 
-    name: ClassVar[str] = "access.request.end"
-    authority: ClassVar[bool] = False
+    name: ClassVar[str] = "access.request.end"  # it ends a stretch: whoever comes behind it finds the task ended
     subject: int
     end: str
     request: int | None = None
