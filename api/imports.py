@@ -27,7 +27,7 @@ from api.import_lines import ImportLine, Line, pieces, problem
 from api.pep import Asked
 from api.wire import boundary, examples
 from audit import head as heads
-from audit import retrospect, search, vault
+from audit import retrospect, vault
 from audit.act import Recorded
 from audit.retrospect import Past
 from authz import hindsight, refusal
@@ -225,13 +225,14 @@ def _prepare(request: Request, piece: list[Line], opening: Opening) -> None:
 def _repeat(request: Request, given: list[Line]) -> None:
     """Answer those that are on record with the same content."""
     with heads.reading(pep.deployment(request).database.engine) as connection:
-        earlier = retrospect.imported(connection, [each.name for each in given])
-        for line in given:
-            if line.name in earlier and (entry := search.one(connection, earlier[line.name])) is not None:
-                values = vault.read(connection, [entry.number]).get(entry.number, {})
-                if isinstance(entry.fact, EditImported) and _same(line, entry.fact, values):
-                    beside = retrospect.beside(connection, entry)
-                    line.told = _verdict(line, entry.number, entry.fact, beside)
+        earlier = retrospect.reported(connection, [each.name for each in given])
+        values = vault.read(connection, [entry.number for entry, *_ in earlier.values()])
+    for line in given:
+        entry, *beside = earlier.get(line.name) or (None,)
+        if entry is None or not isinstance(entry.fact, EditImported):
+            continue
+        if _same(line, entry.fact, values.get(entry.number, {})):
+            line.told = _verdict(line, entry.number, entry.fact, [each.fact for each in beside])
 
 
 def _same(line: Line, fact: EditImported, values: Mapping[str, Any]) -> bool:

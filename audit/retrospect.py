@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import takewhile
 
 from sqlalchemy import Connection, text
 
@@ -22,12 +21,10 @@ from audit.lawbook import Lawbook
 from authz import hindsight, register
 from authz.decision import Law, Scene
 from authz.edit import Edit
-from authz.fact import Fact
 from authz.hindsight import Judgement
 from authz.register import Reads, union
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
-MOST_BESIDE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +80,14 @@ class _Shelf:
         return Scene(register.fetch(self.connection, reads, EVER, known), asked[0].at, known, self.laws[turn])
 
 
-def imported(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """The entries of those imported edits that are on record, by name."""
-    statement = "SELECT name, since FROM imported WHERE ended IS NULL AND name = ANY(:names)"
-    return {row.name: row.since for row in connection.execute(text(statement), {"names": sorted(names)})}
-
-
-def beside(connection: Connection, entry: Entry) -> list[Fact]:
-    """What was recorded right behind an entry in the same act."""
-    statement = "SELECT bytes FROM entry WHERE number > :number AND number <= :last ORDER BY number"
-    rows = connection.execute(text(statement), {"number": entry.number, "last": entry.number + MOST_BESIDE})
-    found = takewhile(lambda each: each.act == entry.act, (entries.parse(bytes(row.bytes)) for row in rows))
-    return [each.fact for each in found]
+def reported(connection: Connection, names: Iterable[str]) -> dict[str, list[Entry]]:
+    """What is on record of imported edits, by name: the entry of each, and those recorded beside it in the same act."""
+    statement = (
+        "SELECT i.name, e.bytes FROM imported i JOIN entry made ON made.number = i.since JOIN act ON act.ref = made.act"
+        " CROSS JOIN generate_series(act.first, act.first + act.count - 1) AS place JOIN entry e ON e.number = place"
+        " WHERE i.ended IS NULL AND i.name = ANY(:names) ORDER BY e.number"
+    )
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
+    for row in connection.execute(text(statement), {"names": sorted(names)}):
+        found[row.name].append(entries.parse(bytes(row.bytes)))
+    return found

@@ -204,6 +204,9 @@ def test_a_line_costs_a_bounded_number_of_queries(town: Town) -> None:
     with counted() as asked:
         assert len(told(town, *same)) == 20
     assert len(asked) < 2 * len(lines), "those of one instant are judged together"
+    with counted() as asked:
+        assert len(told(town, *same)) == 20
+    assert len(asked) < len(lines), "what is on record is read together"
 
 
 def test_an_imported_edit_has_evidence_and_can_be_looked_up(town: Town) -> None:
