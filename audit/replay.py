@@ -50,8 +50,8 @@ class Progress:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     changed: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
-    def count(self, unit: str | None, change: str) -> None:
-        self.counts.setdefault(unit or "", Counter())[change] += 1
+    def count(self, unit: str | None, change: str, decisions: int) -> None:
+        self.counts.setdefault(unit or "", Counter())[change] += decisions
 
 
 @dataclass(slots=True)
@@ -88,17 +88,17 @@ class Replay:
         return list(connection.execute(text(_PAGE), binds))
 
     def _weigh(self, connection: Connection, row: Row[Any], laws: Laws, progress: Progress) -> bool:
-        """Count one entry; whether that took a decision."""
+        """Count the decisions of one entry, which identical refusals share; whether that took a decision."""
         then, draft, cells = laws
         entry = entries.parse(bytes(row.bytes))
         each = decision(entry)
         if each is None:
             return False
         if cells is not None and row.cell not in cells:
-            progress.count(row.unit, redecision.SAME)
+            progress.count(row.unit, redecision.SAME, each.decisions)
             return False
         change, after = redecision.compared(each, before(connection, each), then, draft)
-        progress.count(row.unit, change)
+        progress.count(row.unit, change, each.decisions)
         if change in (redecision.TAKEN, redecision.GIVEN):
             progress.changed.append((entry.number, _told(entry, change, after)))
         return True
@@ -145,7 +145,8 @@ def _told(entry: Entry, change: str, after: str | None) -> dict[str, Any]:
     names = ("division", "cell", "operation", "data_year", "quarter", "household")
     return {
         "at": instant(entry.at), "person": who.person, "unit": who.unit, **{name: fact[name] for name in names},
-        "change": change, "before": fact["code"] if change == redecision.GIVEN else fact["rule"], "after": after,
+        "count": fact.get("count", 1), "change": change, "after": after,
+        "before": fact["code"] if change == redecision.GIVEN else fact["rule"],
     }  # fmt: skip
 
 

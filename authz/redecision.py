@@ -84,6 +84,11 @@ class Decided:
         return self.edit.reads | Reads(persons=frozenset((self.person,)))
 
     @property
+    def decisions(self) -> int:
+        """How many edits were told this: identical refusals of one batch share an entry."""
+        return self.fact.count if isinstance(self.fact, Refused) else 1
+
+    @property
     def code(self) -> str | None:
         """The recorded refusal, null for a permit."""
         return self.fact.code if isinstance(self.fact, Refused) else None

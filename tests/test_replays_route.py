@@ -95,7 +95,9 @@ def test_a_dropped_row_changes_exactly_what_it_decided(
         assert decided <= changed <= decided | named
         assert all((each["change"], each["before"]) == ("permit_to_deny", row(LINE)) for each in told["items"])
         assert told["counts"]["permit_to_deny"] == len(told["items"])
-        assert sum(sum(each[name] for name in redecision.CHANGES) for each in told["units"]) == len(recorded)
+        assert sum(sum(each[name] for name in redecision.CHANGES) for each in told["units"]) == sum(
+            each.decisions for each in recorded
+        )
         # Worked out again from nothing, in pieces of another size, it is the same; so it is if every cell is looked at.
         monkeypatch.undo()
         with monkeypatch.context() as blind:
@@ -138,6 +140,11 @@ def test_a_row_more_permits_what_was_refused(database: World) -> None:
             (refused["entry"], "deny_to_permit", "no_role")
         ]
         assert told["counts"] == {"same": 1, "permit_to_deny": 0, "deny_to_permit": 1, "unclear": 0}
+        # Identical refusals of one batch share an entry, and each of them was an edit.
+        assert town.post("/v1/edits/batch", COLLECTOR, [town.edit(operation="delete", changes=[])] * 7).is_success
+        told = finished(town, asked(town, told["policy"]))
+        assert [each["count"] for each in told["items"]] == [1, 7]
+        assert told["counts"] == {"same": 1, "permit_to_deny": 0, "deny_to_permit": 8, "unclear": 0}
 
 
 def test_a_narrowing_is_tried_out_before_it_is_adopted(database: World) -> None:
