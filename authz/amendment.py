@@ -106,22 +106,17 @@ def draft(
         if region:
             made = whole(files)
             for remark in lint.gone(in_force, made):
-                table.bad(remark.file, 1, remark.zh, remark.en)
+                table.bad(remark.file, 0, remark.zh, remark.en)
             found = between(in_force, made)
             return Draft(part, division, digest, base, _brief(found.gained), _brief(found.lost))
         narrowed = narrowing.parse(division, files, in_force)
         before, after = {*(standing.forbids if standing else ())}, {*narrowed.forbids}
         return Draft(part, division, digest, base, _brief(sorted(before - after)), _brief(sorted(after - before)))
     except table.BadTable as bad:
-        return Draft(
-            part,
-            division,
-            digest,
-            base,
-            fault=refusal.BadPolicy(f"{bad.file} 第 {bad.line} 行：{bad.zh}", file=bad.file, line=bad.line),
-        )
-    except ValueError as bad:
-        return Draft(part, division, digest, base, fault=refusal.BadPolicy(f"{bad}", file="model.conf", line=1))
+        # What is missing has no line; a program that jumps to one is led to the end, where it may be written.
+        line = bad.line or max(files.get(bad.file, b"").count(b"\n"), 1)
+        fault = refusal.BadPolicy(bad.told, file=bad.file, line=line)
+        return Draft(part, division, digest, base, fault=fault)
 
 
 def whole(files: Mapping[str, bytes]) -> PolicySet:
@@ -133,7 +128,8 @@ def whole(files: Mapping[str, bytes]) -> PolicySet:
         )
     Rule.compile(made)
     for remark in lint.faults(made):
-        table.bad(remark.file, 1, f"{remark.zh}（依据 {remark.clause}）", remark.en)
+        line = remark.line(files[remark.file])
+        table.bad(remark.file, line, f"{remark.zh}（依据 {remark.clause}）", remark.en)
     return made
 
 

@@ -160,6 +160,7 @@ class _Reading(Reading):
         self.need(isinstance(self.sections["grants"], bool), "grants", "应为 true 或 false", "must be a boolean")
         titles = self.titles("cells")
         roles = {name: self.role(name, row) for name, row in self.dictionary("roles").items()}
+        self.under = "groups"
         self.shape("groups", self.sections["groups"], {"roles", "objects"})
         taken = {*roles, *titles, *self.sections["objects"]}
         groups = {kind: self.groups(kind, taken) for kind in ("roles", "objects")}
@@ -170,9 +171,12 @@ class _Reading(Reading):
             for verb, zh in row["acts"].items():
                 self.need(NAME.fullmatch(verb) is not None, verb, "名称不规范", "bad name")
                 self.title(verb, zh)
+        self.under = "delegation"
         self.shape("delegation", self.sections["delegation"], {"roles"})
-        appoint = self.dictionary("appoint", roles.__contains__)
-        operations = self.dictionary("operations")
+        delegable = self.subset("delegation", self.sections["delegation"]["roles"], roles)
+        named = self.dictionary("appoint", roles.__contains__)
+        appoint = {by: self.subset(by, found, roles) for by, found in named.items()}
+        operations = {n: self.operation(n, row, titles) for n, row in self.dictionary("operations").items()}
         kinds = {name: self.unit_kind(name, row, roles) for name, row in self.dictionary("unit_kinds").items()}
         cells = self.cells(titles)
         return Catalogue(
@@ -180,12 +184,12 @@ class _Reading(Reading):
             populations=self.titles("populations"),
             modules=self.titles("modules"),
             cells=MappingProxyType(cells),
-            operations=MappingProxyType({n: self.operation(n, r, titles) for n, r in operations.items()}),
+            operations=MappingProxyType(operations),
             grounds=self.titles("grounds"),
             unit_kinds=MappingProxyType(kinds),
             roles=MappingProxyType(roles),
-            appoint=MappingProxyType({by: self.subset(by, found, roles) for by, found in appoint.items()}),
-            delegable=self.subset("delegation", self.sections["delegation"]["roles"], roles),
+            appoint=MappingProxyType(appoint),
+            delegable=delegable,
             role_groups=groups["roles"],
             object_groups=groups["objects"],
             objects=MappingProxyType({name: row["zh"] for name, row in objects.items()}),
@@ -265,6 +269,7 @@ class _Reading(Reading):
             self.need(
                 known and module in fields, name, "人口类别、模块或字段不存在", "unknown population, module or fields"
             )
+            self.under = f"fields.{module}"
             self.need(isinstance(fields[module], dict), module, "格式不正确", "wrong form")
             found[name] = Cell(name, zh, population, module, self.fields(fields[module], population))
         return found

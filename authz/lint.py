@@ -7,14 +7,14 @@ the door through which its own rules are changed. `warnings` are for the reader.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from authz import clash, erasure
+from authz import clash, erasure, kin, power
 from authz.difference import Right, rights
 from authz.office import OFFICERS
 from authz.policy import MOST_DEPTH, Duty, PolicySet
+from authz.remark import Remark
 
 _YEAR, _CENTURY, _MANY = 366, 36_500, 1_000_000
 NUMBERS: Final = {
@@ -39,21 +39,16 @@ ROLES: Final = frozenset({
 """The roles that can be asked for and on which the steps of a request and the offices rest."""
 KEPT: Final = ("roles", "cells", "operations", "unit_kinds", "grounds")
 """Words that entries, grants and posts on record are told in: a later set may take rights away, never these."""
-_BUSINESS: Final = frozenset({"request", "grant", "window", "attachment", "household", "edit"})
 _REGION: Final = frozenset({"region"})
 _COUNTY: Final = frozenset({"county"})
+_USUAL: Final = (
+    ("record", "collect", "verify", "同一记录的采集人与核实人", "S09"), ("record", "update", "verify", "同一记录的更新人与核实人", "S09"),
+    ("household", "update", kin.MEMBER, "办理人与本人或亲属家庭的数据", "M8"),
+    ("grant", "grant.delegate", "holder", "转授人与本人所持的转授授权", "local"),
+)  # fmt: skip
+_HANDING, _HOLDING = frozenset({"grant.delegate"}), frozenset({"holder"})
 PAIRS: Final = ("primary_deputy",)
 """Duties that are asked for by their code."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """What is wrong, where to look, in Chinese and in English; `clause` is what demands it (`local`: the product)."""
-
-    file: str
-    zh: str
-    en: str
-    clause: str
 
 
 def faults(policy: PolicySet) -> tuple[Remark, ...]:
@@ -62,7 +57,7 @@ def faults(policy: PolicySet) -> tuple[Remark, ...]:
         return (Remark("catalogue.toml", "grants 应为 true：没有授权的规则只能用于测试", "grants must be true", "S30"),)
     allowed = rights(policy)
     return tuple(
-        remark for check in (_region_decides, _county_applies, _officers, _nobody_above, _named, _way_back, _duties, _numbers)
+        remark for check in (_region_decides, _county_applies, power.faults, _nobody_above, _named, _way_back, _duties, _numbers)
         for remark in check(policy, allowed)
     )  # fmt: skip
 
@@ -86,7 +81,18 @@ def warnings(policy: PolicySet) -> tuple[Remark, ...]:
         *(Remark("roles.csv", f"角色 {role} 没有任何权限", f"role {role} may do nothing", "local") for role in unused),
         *_unbounded(policy),
         *_idle(policy, allowed),
+        *_bare(policy),
     )
+
+
+def _bare(policy: PolicySet) -> Iterator[Remark]:
+    """What a set usually keeps apart, in whatever strength, and this one does not at all."""
+    for kind, left, right, zh, clause in _USUAL:
+        rows = (each for each in policy.duties.values() if each.kind == kind)
+        if not any(
+            (left in each.left and right in each.right) or (left in each.right and right in each.left) for each in rows
+        ):
+            yield Remark("duties.csv", f"没有一行把{zh}分开", f"nothing keeps {left} apart from {right}", clause)
 
 
 def _unbounded(policy: PolicySet) -> Iterator[Remark]:
@@ -128,8 +134,9 @@ def _on(policy: PolicySet, allowed: frozenset[Right], acts: tuple[str, ...], obj
         for role in sorted(holders):
             if not policy.catalogue.roles[role].levels <= levels:
                 yield Remark(
-                    "roles.csv", f"角色 {role} 不得{zh}（{act}, {object}）", f"{role} may not {act} {object}", clause
-                )
+                    "roles.csv", f"角色 {role} 不得{zh}（{act}, {object}）", f"{role} may not {act} {object}", clause,
+                    power.mark(policy, (role, act, object)),
+                )  # fmt: skip
 
 
 def _region_decides(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
@@ -141,28 +148,13 @@ def _county_applies(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Re
     yield from _on(policy, allowed, ("draft", "sign"), "request", _COUNTY, "提出书面申请", "S31")
 
 
-def _officers(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
-    """The three officers touch no business; what they may read is another matter."""
-    for role, act, object in sorted(allowed):
-        writes = object in policy.catalogue.cells or (object in _BUSINESS and act != "read")
-        if role in OFFICERS and writes:
-            yield Remark(
-                "roles.csv",
-                f"三员不得办理业务：{role}, {act}, {object}",
-                f"{role} may not {act} {object}",
-                "GB/T 22239-2019",
-            )
-
-
 def _nobody_above(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
     """No role holds both ends of a duty that blocks: it could never be done by two."""
     del allowed
     for duty in policy.duties.values():
         if duty.kind == "roles":
             for role in sorted(duty.left & duty.right):
-                yield Remark(
-                    "duties.csv", f"{duty.code} 两侧都有角色 {role}", f"{role} on both sides of {duty.code}", "local"
-                )
+                yield _on_row(duty, f"两侧都有角色 {role}", f"has {role} on both sides")
 
 
 def _named(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
@@ -170,8 +162,9 @@ def _named(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
     words = policy.catalogue
     for role in sorted(ROLES ^ {*words.roles}):
         yield Remark(
-            "catalogue.toml", f"角色 {role} 缺少，或不是服务所知的角色", f"role {role} is missing or unknown", "local"
-        )
+            "catalogue.toml", f"角色 {role} 缺少，或不是服务所知的角色", f"role {role} is missing or unknown", "local",
+            f"{role} = {{",
+        )  # fmt: skip
     if "lead" not in words.unit_kinds:
         yield Remark("catalogue.toml", "缺少单位类别 lead", "unit kind lead is missing", "S26")
     for role in sorted({role for given in words.appoint.values() for role in given} & {*OFFICERS}):
@@ -179,11 +172,12 @@ def _named(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
             "catalogue.toml",
             f"三员须由两人共同任命，[appoint] 中不得有 {role}",
             f"[appoint] names {role}",
-            "GB/T 22239-2019",
+            power.CLAUSE,
+            "[appoint]",
         )
     deciders = _who(allowed, "decide", "request") | _who(allowed, "open", "window") | {*OFFICERS}
     for role in sorted(words.delegable & deciders):
-        yield Remark("catalogue.toml", f"角色 {role} 不得持有授权", f"{role} may hold no grant", "S34")
+        yield Remark("catalogue.toml", f"角色 {role} 不得持有授权", f"{role} may hold no grant", "S34", "[delegation]")
 
 
 def _way_back(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
@@ -202,7 +196,10 @@ def _way_back(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
                 "local",
             )
     for role in sorted(proposers & adopters & regional):
-        yield Remark("roles.csv", f"角色 {role} 既能提出又能采用规则", f"{role} may both propose and adopt", "local")
+        yield Remark(
+            "roles.csv", f"角色 {role} 既能提出又能采用规则", f"{role} may both propose and adopt", "local",
+            power.mark(policy, (role, "propose", "policy")),
+        )  # fmt: skip
     for act, object, zh in (
         ("read", "log", "查阅记录"),
         ("post", "people", "任岗"),
@@ -223,18 +220,17 @@ def _duties(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
         if code not in policy.duties or policy.duties[code].kind != "pair":
             yield Remark("duties.csv", f"缺少 {code}，其类别应为 pair", f"{code} of kind pair is missing", "S26")
     business = {
-        role for role, act, object in allowed if object in policy.catalogue.cells or (object in _BUSINESS and act != "read")
+        role for role, act, object in allowed if object in policy.catalogue.cells or (object in power.BUSINESS and act != "read")
     }  # fmt: skip
     others = sorted(business - {*OFFICERS})
     pairs = [*combinations(OFFICERS, 2), *((officer, role) for officer in OFFICERS for role in others)]
     for left, right in pairs:
         if not any(_parts(duty, "roles", left, right) for duty in policy.duties.values()):
+            softer = (each.code for each in policy.duties.values() if _parts(each, "roles", left, right, each.strength))
             yield Remark(
-                "duties.csv",
-                f"{left} 与 {right} 须由不同的人担任",
-                f"{left} and {right} must be apart",
-                "GB/T 22239-2019",
-            )
+                "duties.csv", f"{left} 与 {right} 须由不同的人担任", f"{left} and {right} must be apart", power.CLAUSE,
+                next((f"{code}," for code in softer), ""),
+            )  # fmt: skip
     for kind, left, right, clause in (
         ("request", "request.draft", "request.decide", "S32"),
         ("policy", "policy.propose", "policy.adopt", "local"),
@@ -246,27 +242,35 @@ def _duties(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
 
 
 def _heeded(duty: Duty) -> Iterator[Remark]:
-    """What a row about the hands of an edit asks for and the log is not asked about: such a row would do nothing, or
-    refuse for ever. Everyday edits and reading take no look at who collected before, nor at approvals."""
-    everyday = {*clash.COLLECTING, *clash.READING}
+    """What a row asks for and nothing heeds: such a row would do nothing, or refuse for ever. Everyday edits and reading
+    take no look at who collected before, nor at approvals; an appointment takes none either."""
+    everyday, sides = {*clash.COLLECTING, *clash.READING}, (duty.left, duty.right)
     if duty.kind in ("request", "policy", "pair") and duty.strength != "block":
-        zh = f"duties.csv 的 {duty.code}：{duty.kind} 类的强度只能是 block，其他强度不起作用"
-        yield Remark("duties.csv", zh, f"{duty.code} of kind {duty.kind} does nothing unless it blocks", "local")
-    sides, where = (duty.left, duty.right), f"duties.csv 的 {duty.code}："
+        yield _on_row(duty, f"{duty.kind} 类的强度只能是 block，其他强度不起作用", "does nothing unless it blocks")
+    if duty.kind == "grant" and (duty.strength != "trim" or sides != (_HANDING, _HOLDING)):
+        zh = "grant 类只能写 grant.delegate、holder，强度只能是 trim，其他写法不起作用"
+        yield _on_row(duty, zh, "does nothing unless it trims what is handed to oneself")
+    if duty.kind == "roles" and duty.strength == "extra":
+        yield _on_row(duty, "任岗不办理事先批准，roles 类的强度不能是 extra", "asks an approval of an appointment")
+    if duty.kind == "household" and kin.MEMBER not in duty.left | duty.right:
+        yield _on_row(duty, "household 类须有一侧写 member，否则不起作用", "does nothing without member")
     if duty.kind == "record" and any(side & {*clash.READING} for side in sides):
-        zh = f"{where}查询和导出不与其他操作比较，record 类只能写会留下经手人的操作"
-        yield Remark("duties.csv", zh, f"{duty.code} compares reading, of which no hands are kept", "local")
+        zh = "查询和导出不与其他操作比较，record 类只能写会留下经手人的操作"
+        yield _on_row(duty, zh, "compares reading, of which no hands are kept")
     if duty.kind == "record" and all(side & {*clash.COLLECTING} for side in sides):
-        zh = f"{where}采集、更新之间不作比较，两侧不能都写采集或更新"
-        yield Remark("duties.csv", zh, f"{duty.code} compares collecting with collecting", "local")
+        yield _on_row(duty, "采集、更新之间不作比较，两侧不能都写采集或更新", "compares collecting with collecting")
     if duty.kind in ("record", "household") and duty.strength == "extra" and any(side & everyday for side in sides):
-        zh = f"{where}采集、更新、查询和导出不办理事先批准，强度不能是 extra"
-        yield Remark("duties.csv", zh, f"{duty.code} asks an approval of everyday work, which takes none", "local")
+        zh = "采集、更新、查询和导出不办理事先批准，强度不能是 extra"
+        yield _on_row(duty, zh, "asks an approval of everyday work, which takes none")
 
 
-def _parts(duty: Duty, kind: str, left: str, right: str) -> bool:
+def _on_row(duty: Duty, zh: str, en: str) -> Remark:
+    return Remark("duties.csv", f"{duty.code}：{zh}", f"{duty.code} {en}", "local", f"{duty.code},")
+
+
+def _parts(duty: Duty, kind: str, left: str, right: str, strength: str = "block") -> bool:
     joined = (left in duty.left and right in duty.right) or (right in duty.left and left in duty.right)
-    return joined and duty.kind == kind and duty.strength == "block"
+    return joined and duty.kind == kind and duty.strength == strength
 
 
 def _numbers(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
@@ -278,5 +282,5 @@ def _numbers(policy: PolicySet, allowed: frozenset[Right]) -> Iterator[Remark]:
         if name in policy.handling and not least <= policy.handling[name].value <= most:
             yield Remark(
                 "handling.toml", f"{name} 应在 {least} 与 {most} 之间", f"{name} not within {least} and {most}",
-                policy.handling[name].source,
+                policy.handling[name].source, f"[{name}]",
             )  # fmt: skip

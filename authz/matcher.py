@@ -18,7 +18,10 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from authz.division import Divisions
+from authz.table import BadTable, bad
 
+FILE: Final = "model.conf"
+_SHOWN: Final = 60
 AXES: Final = ("r_holding.role", "r_act", "r_object")
 QUESTIONS: Final = MappingProxyType({
     "includes(r_holding, r_act, r_object)": "includes",
@@ -71,12 +74,12 @@ class Matcher:
 
 
 def parse(value: str, attributes: Attributes = MappingProxyType({})) -> Matcher:
-    """The matcher out of the value in Casbin's parsed model; ValueError on any construct that is not listed here."""
+    """The matcher out of the value in Casbin's parsed model; `BadTable` on any construct that is not listed here."""
     text = re.sub(r"!(?!=)", " not ", value.replace("&&", " and ").replace("||", " or ")).strip()
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError("model.conf: the matcher cannot be read") from error
+        raise BadTable(FILE, 0, "[matchers] 的判定式无法读懂", "the matcher cannot be read") from error
     constants: dict[str, str] = {}
     return Matcher(
         _admit(tree, constants, {f"r_{name}": values for name, values in attributes.items()}),
@@ -131,7 +134,8 @@ def _admit(node: ast.expr, constants: dict[str, str], attributes: Attributes) ->
             return ("link", name, _term(inner, constants), _term(outer, constants))
         case ast.Call() if ast.unparse(node) in QUESTIONS:
             return ("ask", QUESTIONS[ast.unparse(node)])
-    raise ValueError("model.conf: the matcher holds a construct that is not admitted")
+    told = ast.unparse(node)[:_SHOWN]
+    bad(FILE, 0, f"[matchers] 的判定式中有不认可的写法：{told}", "the matcher holds a construct that is not admitted")
 
 
 def _trait(left: ast.expr, right: ast.expr, attributes: Attributes) -> Node | None:
@@ -146,7 +150,8 @@ def _term(node: ast.expr, constants: dict[str, str]) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
         constants[written] = node.value
     elif written not in _TERMS:
-        raise ValueError("model.conf: the matcher compares something that is not admitted")
+        told = written[:_SHOWN]
+        bad(FILE, 0, f"[matchers] 的判定式比较了不认可的内容：{told}", "the matcher compares what is not admitted")
     return written
 
 

@@ -35,7 +35,7 @@ class Narrowing:
 def parse(division: str, files: Mapping[str, bytes], policy: PolicySet) -> Narrowing:
     """The narrowing in these files under these regional rules; `table.BadTable` for anything that is not one."""
     for name in sorted({*files} ^ {FILE}):
-        table.bad(name, 1, "只接受一个文件 roles.csv", "missing or unexpected file")
+        table.bad(name, 0, "只接受一个文件 roles.csv", "missing or unexpected file")
     words, forbids, seen = policy.catalogue, dict[Triple, str](), set[tuple[str, ...]]()
     for number, fields in table.lines(FILE, files[FILE], comments=True):
         if len(fields) != _COLUMNS or fields[0] != "p" or fields[4] != "deny":
@@ -45,11 +45,14 @@ def parse(division: str, files: Mapping[str, bytes], policy: PolicySet) -> Narro
         seen.add(fields)
         _, role, act, object_, _ = fields
         if role not in policy.roles or object_ not in policy.objects:
-            table.bad(FILE, number, "未知的角色或对象", "unknown role or object")
+            told = role if role not in policy.roles else object_
+            table.bad(FILE, number, f"没有角色、对象或分组 {told}", "unknown role or object")
         roles = [each for each in words.roles if role in policy.roles[each]]
         objects = [each for each in (*words.cells, *words.objects) if object_ in policy.objects[each]]
         if not roles or not set(roles) <= words.delegable:
-            table.bad(FILE, number, "只能限制可以持有授权的岗位角色", "only roles that a grant can be given to")
+            table.bad(
+                FILE, number, f"只能限制可以持有授权的岗位角色，{role} 不是", "only roles that a grant can be given to"
+            )
         for each in objects:
             if not words.possible(act, each) or (each not in words.cells and (act, each) != _HANDED_ON):
                 table.bad(FILE, number, "只能限制数据操作和转授", "only operations on cells, and grant.delegate")

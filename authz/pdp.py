@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import casbin
 from casbin.effect import effect_to_bool, get_effector
 from casbin.effect.effector import Effector
 
-from authz import matcher
+from authz import matcher, table
 from authz.division import Divisions
 from authz.matcher import Holding, Left, Matcher, Test, Traits
 from authz.policy import PolicySet, RuleRow
@@ -29,6 +29,7 @@ _PARTIES: Final = ("r_subject", "r_action", "r_resource")
 """What a request also holds where attributes are declared."""
 _POLICY: Final = ("p_role", "p_act", "p_object", "p_eft")
 _SECTIONS: Final = {"r": ["r"], "p": ["p"], "g": ["g", "g2"], "e": ["e"], "m": ["m"]}
+_MEANS: Final = {"includes": "所持授权含有这项操作", "covers": "所持授权覆盖该地", "live": "所持授权在有效期内"}
 _NONSENSE: Final = "\0"
 _NOTHING: Final[Traits] = MappingProxyType({})
 
@@ -52,15 +53,18 @@ class Rule:
 
     @classmethod
     def compile(cls, policy: PolicySet) -> Rule:
-        """The rule of a policy set; a model with anything unknown in it is refused with ValueError."""
+        """The rule of a policy set; `BadTable` for a model with anything unknown in it."""
         model = _model(policy)
-        _check_effect(model["e"]["e"].value)
-        matching = matcher.parse(model["m"]["m"].value, policy.catalogue.attributes)
+        _check_effect(policy, model["e"]["e"].value)
+        try:
+            matching = matcher.parse(model["m"]["m"].value, policy.catalogue.attributes)
+        except table.BadTable as fault:
+            _bad(policy, "m", fault.zh, fault.en)
         _must_bind_every_axis(matching, policy)
-        table = _table(matching, policy)
-        kept = {key: found for key, found in table.items() if any(clause.allow for clause in found)}
+        compiled = _table(matching, policy)
+        kept = {key: found for key, found in compiled.items() if any(clause.allow for clause in found)}
         if policy.catalogue.grants:
-            _must_ask_everything(kept)
+            _must_ask_everything(policy, kept)
         return cls(policy.digest, MappingProxyType(kept))
 
     def permits(
@@ -104,22 +108,24 @@ def _model(policy: PolicySet) -> Any:
     try:
         model.load_model_from_text(policy.model)
     except Exception as error:
-        raise ValueError("model.conf: not a model") from error
+        raise table.BadTable(matcher.FILE, 1, "不是一份判定模型", "not a model") from error
     if {section: list(found) for section, found in model.items()} != _SECTIONS:
-        raise ValueError("model.conf: must define r, p, g, g2, e and m, each once, and nothing else")
+        _bad(policy, "", "须定义 r、p、g、g2、e、m 各一次，不得有其他内容",
+             "must define r, p, g, g2, e and m, each once, and nothing else")  # fmt: skip
     if tuple(model["r"]["r"].tokens) != asked or tuple(model["p"]["p"].tokens) != _POLICY:
-        raise ValueError("model.conf: unexpected request or policy definition")
+        part = "p" if tuple(model["r"]["r"].tokens) == asked else "r"
+        _bad(policy, part, "请求或规则的栏目与服务所用的不同，请恢复原样", "unexpected request or policy definition")
     if any(model["g"][key].value.replace(" ", "") != "_,_" for key in ("g", "g2")):
-        raise ValueError("model.conf: g and g2 take two names")
+        _bad(policy, "g", "g 和 g2 各有两栏，应写作 _, _", "g and g2 take two names")
     return model
 
 
-def _check_effect(expression: str) -> None:
+def _check_effect(policy: PolicySet, expression: str) -> None:
     """Ask Casbin's effector for every verdict `permits` relies on: nothing means no, one deny outweighs every allow."""
     try:
         effector = get_effector(expression)
-    except RuntimeError as error:
-        raise ValueError("model.conf: unknown policy effect") from error
+    except RuntimeError:
+        _bad(policy, "e", "没有这种效力合成方式，请恢复原样", "unknown policy effect")
     allow, deny, nothing = Effector.ALLOW, Effector.DENY, Effector.INDETERMINATE
     verdicts = {(): False, (nothing,): False, (allow,): True, (deny,): False}
     verdicts |= {(allow, deny): False, (deny, allow): False}
@@ -127,7 +133,8 @@ def _check_effect(expression: str) -> None:
         on_the_way = [effector.intermediate_effect({*effects[: n + 1]}) for n in range(len(effects))]
         settled = next((found for found in on_the_way if found != nothing), effector.final_effect({*effects}))
         if effect_to_bool(settled) is not verdict:
-            raise ValueError("model.conf: the effect must deny by default and let a deny outweigh every allow")
+            _bad(policy, "e", "须默认不许可，且一条不许可压倒所有许可",
+                 "the effect must deny by default and let a deny outweigh every allow")  # fmt: skip
 
 
 def _words(row: RuleRow, role: str, act: str, object: str) -> dict[str, str]:
@@ -182,12 +189,29 @@ def _must_bind_every_axis(matching: Matcher, policy: PolicySet) -> None:
         for axis in matcher.AXES:
             words = _words(row, row.role, row.act, row.object) | {axis: _NONSENSE}
             if matching.left(words, _groups(policy)) is not False:
-                raise ValueError(f"model.conf: the matcher does not bind {axis}")
+                _bad(
+                    policy,
+                    "m",
+                    f"[matchers] 的判定式没有核对 {axis.removeprefix('r_')}",
+                    f"the matcher does not bind {axis}",
+                )
 
 
-def _must_ask_everything(kept: Mapping[Any, tuple[Clause, ...]]) -> None:
+def _must_ask_everything(policy: PolicySet, kept: Mapping[Any, tuple[Clause, ...]]) -> None:
     """Refuse a matcher that can be satisfied without asking what the holding contains, reaches, and until when."""
     for left in {clause.left for found in kept.values() for clause in found}:
         for question in matcher.QUESTIONS.values():
             if matcher.truth(left, {other: other != question for other in matcher.QUESTIONS.values()}):
-                raise ValueError(f"model.conf: a permit must depend on {question}")
+                _bad(
+                    policy,
+                    "m",
+                    f"[matchers] 的判定式须核对 {question}：{_MEANS[question]}",
+                    f"a permit must depend on {question}",
+                )
+
+
+def _bad(policy: PolicySet, name: str, zh: str, en: str) -> NoReturn:
+    """Refuse the model at the line that defines `name`."""
+    lines = enumerate(policy.model.split("\n"), start=1)
+    found = next((n for n, line in lines if name and line.partition("=")[0].strip() == name), 0)
+    table.bad(matcher.FILE, found, zh, en)

@@ -134,14 +134,14 @@ def parse(files: Mapping[str, bytes]) -> PolicySet:
     """The policy set of exactly the files of `FILES`, or `table.BadTable`."""
     for name in sorted({*FILES, *files}):
         if (name in FILES) != (name in files):
-            table.bad(name, 1, "文件缺少或多余", "missing or unexpected file")
+            table.bad(name, 0, "缺少此文件" if name in FILES else "不应有此文件", "missing or unexpected file")
     words = catalogue.parse(files[catalogue.FILE])
     rows, links = _rules(files[_ROLES])
     roles = _closure({*words.roles, *words.role_groups}, links["g"])
     objects = _closure({*words.cells, *words.objects, *words.object_groups}, links["g2"])
     sizes = map(len, (words.roles, words.cells, words.operations, words.objects))
     if len(rows) > MOST_RULES or sum(map(len, words.acts.values())) > MOST_ACTS or max(sizes) > MOST_WORDS:
-        table.bad(_ROLES, 1, "规则、动作或词汇过多", "too many rules, acts or words")
+        table.bad(_ROLES, 0, "规则、动作或词汇过多", "too many rules, acts or words")
     _check_rows(rows, words, roles, objects)
     return PolicySet(
         digest=bundle.digest(files),
@@ -190,7 +190,7 @@ def _rules(data: bytes) -> tuple[dict[int, RuleRow], dict[str, dict[int, Link]]]
     seen: set[tuple[str, ...]] = set()
     for number, fields in table.lines(_ROLES, data, comments=True):
         if fields[0] not in _ARITY:
-            table.bad(_ROLES, number, "未知的行类型", "unknown row type")
+            table.bad(_ROLES, number, "行首应为 p、g 或 g2，各栏之间用半角逗号", "unknown row type")
         if len(fields) != _ARITY[fields[0]]:
             table.bad(_ROLES, number, f"{fields[0]} 行应有 {_ARITY[fields[0]]} 列", "wrong number of fields")
         if not all(field and field == field.strip() for field in fields):
@@ -200,12 +200,12 @@ def _rules(data: bytes) -> tuple[dict[int, RuleRow], dict[str, dict[int, Link]]]
         seen.add(fields)
         if fields[0] == "p":
             if fields[4] not in EFFECTS:
-                table.bad(_ROLES, number, "效力应为 allow 或 deny", "effect must be allow or deny")
+                table.bad(_ROLES, number, "末栏效力应为 allow 或 deny（小写）", "effect must be allow or deny")
             rows[number] = RuleRow(f"{_ROLES}:{number}", *fields[1:])
         else:
             links[fields[0]][number] = Link(*fields[1:])
     if not any(row.eft == "allow" for row in rows.values()):
-        table.bad(_ROLES, 1, "没有任何许可规则", "no rule allows anything")
+        table.bad(_ROLES, 0, "没有任何许可规则", "no rule allows anything")
     return rows, links
 
 
@@ -215,7 +215,7 @@ def _closure(names: set[str], links: Mapping[int, Link]) -> Groups:
     for number, link in links.items():
         for name in link:
             if name not in names:
-                table.bad(_ROLES, number, "未知的角色、对象或分组", "unknown role, object or group")
+                table.bad(_ROLES, number, f"没有角色、对象或分组 {name}", "unknown role, object or group")
         above.setdefault(link.child, set()).add(link.parent)
     closed = {}
     for name in names:
@@ -233,14 +233,14 @@ def _closure(names: set[str], links: Mapping[int, Link]) -> Groups:
 def _check_rows(rows: Mapping[int, RuleRow], words: Catalogue, roles: Groups, objects: Groups) -> None:
     for number, row in rows.items():
         if row.role not in roles:
-            table.bad(_ROLES, number, "未知的角色", "unknown role")
+            table.bad(_ROLES, number, f"没有角色或分组 {row.role}", "unknown role")
         if row.object not in objects:
-            table.bad(_ROLES, number, "未知的对象", "unknown object")
+            table.bad(_ROLES, number, f"没有对象或分组 {row.object}", "unknown object")
         members = [each for each in (*words.cells, *words.objects) if row.object in objects[each]]
         if not any(row.role in roles[role] for role in words.roles) or not members:
             table.bad(_ROLES, number, "分组没有成员", "group without members")
         if not all(words.possible(row.act, each) for each in members):
-            table.bad(_ROLES, number, "该对象没有这个动作", "no such act on this object")
+            table.bad(_ROLES, number, f"对象 {row.object} 没有动作 {row.act}", "no such act on this object")
 
 
 def _duties(data: bytes, words: Catalogue) -> Mapping[str, Duty]:
@@ -249,13 +249,16 @@ def _duties(data: bytes, words: Catalogue) -> Mapping[str, Duty]:
         code, kind, left, right, strength, basis, zh = line.fields
         duty = Duty(code, kind, frozenset(left.split()), frozenset(right.split()), strength, basis, zh)
         if code in duties or not code.isidentifier() or not zh or len(duties) >= MOST_WORDS:
-            table.bad(_DUTIES, line.number, "代码重复、不规范或缺少说明", "repeated or bad code, or no text")
+            told = "与前面的代码重复" if code in duties else "代码不规范、缺少说明或行数过多"
+            table.bad(_DUTIES, line.number, f"{code}：{told}", "repeated or bad code, or no text")
         if kind not in DUTY_KINDS or strength not in STRENGTHS or table.BASIS.fullmatch(basis) is None:
-            table.bad(_DUTIES, line.number, "类别、强度或依据不正确", "unknown kind, strength or basis")
+            told = f"类别应为 {'、'.join(DUTY_KINDS)}，强度应为 {'、'.join(STRENGTHS)}，依据如 S09、M8 或 local"
+            table.bad(_DUTIES, line.number, f"{code}：{told}", "unknown kind, strength or basis")
         named = duty.left | duty.right
         known = words.roles.__contains__ if kind == "roles" else lambda word: word in _PARTS or words.names_act(word)
         if not (duty.left and duty.right and all(known(word) for word in named)):
-            table.bad(_DUTIES, line.number, "角色或动作不存在", "unknown role or act")
+            told = "、".join(sorted(word for word in named if not known(word))) or "两侧都须填写"
+            table.bad(_DUTIES, line.number, f"{code}：没有这个角色或动作：{told}", "unknown role or act")
         duties[code] = duty
     return MappingProxyType(duties)
 

@@ -66,7 +66,7 @@ def read(section: Any, words: Words) -> Remits:
         _bad(words, None, SECTION, "栏目应为 roles、source、fields", "must have roles, source and fields")
     if not isinstance(section["source"], str) or table.BASIS.fullmatch(section["source"]) is None:
         _bad(words, None, "source", "依据不正确", "unknown source")
-    roles = _named(words, None, section["roles"], words.roles, "角色不存在", "unknown role")
+    roles = _named(words, None, "roles", section["roles"], words.roles, "角色不存在", "unknown role")
     bounded = {kind for kind, held in words.holds.items() if held & roles}
     for each in section["fields"]:
         if each not in bounded:
@@ -81,13 +81,15 @@ def read(section: Any, words: Words) -> Remits:
             if module not in words.modules:
                 _bad(words, owner, module, "没有这个模块", "unknown module")
             known = words.modules[module]
-            found[owner, module] = _named(words, owner, listed, known, "该模块没有这个指标", "unknown field")
+            found[owner, module] = _named(words, owner, module, listed, known, "该模块没有这个指标", "unknown field")
     return Remits(roles, section["source"], MappingProxyType(found))
 
 
-def _named(words: Words, owner: str | None, listed: Any, known: Collection[str], zh: str, en: str) -> frozenset[str]:
+def _named(
+    words: Words, owner: str | None, key: str, listed: Any, known: Collection[str], zh: str, en: str
+) -> frozenset[str]:
     if not isinstance(listed, list) or not listed or not all(isinstance(each, str) for each in listed):
-        _bad(words, owner, owner or SECTION, "清单为空或格式不正确", "empty list or wrong form")
+        _bad(words, owner, key, "清单为空或格式不正确", "empty list or wrong form")
     for each in listed:
         if each not in known:
             _bad(words, owner, each, zh, en)

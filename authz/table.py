@@ -16,13 +16,28 @@ from typing import Any, Final, NamedTuple, NoReturn
 BASIS: Final = re.compile(r"S[0-5][0-9]|M[0-9]{1,2}|local|GB/T [0-9]+-[0-9]{4}|(?:PIPL|Cybersecurity Law) [0-9]+")
 """How a table says what demands a row: a clause of the notice, a case, a law, or the product itself."""
 
+_STRANGE: Final = (
+    ("\ufeff", "有字节顺序标记（BOM），请另存为不带 BOM 的 UTF-8 编码", "byte order mark"),
+    ("\0", "有空字符，请检查文件是否损坏", "NUL"),
+    ("\r", "有回车符（Windows 换行），请把全文换行改为 LF（Unix 换行）", "carriage return"),
+)
+_PLACE: Final = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)$")
+
 
 class BadTable(ValueError):
-    """The reason why a file of the policy folder was refused, with its name and line, in Chinese and in English."""
+    """The reason why a file of the policy folder was refused, with its name and line, in Chinese and in English.
+
+    Where something is missing altogether there is no line to look at: `line` is 0, and nobody is sent to a wrong one.
+    """
 
     def __init__(self, file: str, line: int, zh: str, en: str) -> None:
-        super().__init__(f"{file}:{line}: {zh} ({en})")
+        super().__init__(f"{file}:{line}: {zh} ({en})" if line else f"{file}: {zh} ({en})")
         self.file, self.line, self.zh, self.en = file, line, zh, en
+
+    @property
+    def told(self) -> str:
+        """The same for whoever wrote the file."""
+        return f"{self.file} 第 {self.line} 行：{self.zh}" if self.line else f"{self.file}：{self.zh}"
 
 
 class Line(NamedTuple):
@@ -36,10 +51,12 @@ def text(file: str, data: bytes) -> str:
     """The characters of a file, strictly."""
     try:
         read = data.decode("utf-8")
-    except UnicodeDecodeError:
-        bad(file, 1, "不是有效的 UTF-8 文本", "not valid UTF-8")
-    if read.startswith("\ufeff") or "\r" in read or "\0" in read:
-        bad(file, 1, "不得含字节顺序标记、回车符或空字符", "byte order mark, carriage return or NUL")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        bad(file, line, "不是 UTF-8 编码（可能是 GBK 或 UTF-16），请另存为 UTF-8 编码", "not valid UTF-8")
+    for mark, zh, en in _STRANGE:
+        if mark in read:
+            bad(file, read.count("\n", 0, read.index(mark)) + 1, zh, en)
     return read
 
 
@@ -75,7 +92,11 @@ def toml(file: str, data: bytes) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text(file, data))
     except tomllib.TOMLDecodeError as error:
-        bad(file, getattr(error, "lineno", 1), "不是有效的 TOML", f"not valid TOML: {error}")
+        told, place = str(error), _PLACE.search(str(error))
+        twice = "twice" in told or "overwrite" in told
+        zh = "同一个名称写了两次" if twice else "写法不合 TOML 格式，请检查引号、括号、等号和全角字符"
+        at = f"（第 {place[2]} 列附近）" if place else "（文件在此处没有写完）"
+        bad(file, int(place[1]) if place else data.count(b"\n") + 1, zh + at, f"not valid TOML: {told}")
     except RecursionError:
         bad(file, 1, "嵌套过深", "nested too deep")
 

@@ -15,18 +15,41 @@ WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}(?:[.][a-z][a-z0-9_]{0,39})?")
 
 
 class Reading:
-    """A parsed file; keeps the text to say in which line a bad word stands."""
+    """A parsed file; keeps the text, and which section is being read, to say in which line a bad word stands."""
 
     def __init__(self, file: str, text: str, sections: Mapping[str, Any]) -> None:
-        self.file, self.text, self.sections = file, text, sections
+        self.file, self.text, self.sections, self.under = file, text, sections, ""
 
     def need(self, good: bool, word: object, zh: str, en: str) -> None:
         if not good:
-            found = next((n for n, line in enumerate(self.text.split("\n"), start=1) if str(word) in line), 1)
-            table.bad(self.file, found, f"{zh}：{word}", f"{en}: {word}")
+            table.bad(self.file, self.line(str(word)), f"{zh}：{word}", f"{en}: {word}")
+
+    def line(self, word: str) -> int:
+        """Where a word stands in the section that is being read: as a key, else in quotes, else anywhere; or its heading.
+
+        The same word is a role here, a field there and an operation elsewhere, so the whole file is the last resort.
+        """
+        lines = list(enumerate(self.text.split("\n"), start=1))
+        head = next(
+            (n for n, text in lines if self.under and text.startswith((f"[{self.under}]", f"[{self.under}."))), 0
+        )
+        ends = (
+            n for n, text in lines if n > head > 0 and text.startswith("[") and not text.startswith(f"[{self.under}")
+        )
+        mine = lines[max(head - 1, 0) : next(ends, len(lines) + 1) - 1]
+        for within in (mine, lines):
+            for found in (
+                lambda text: text.partition("=")[0].strip().strip('"') == word,
+                lambda text: f'"{word}"' in text,
+                lambda text: word in text,
+            ):
+                stands = next((n for n, text in within if found(text) and not text.startswith("#")), 0)
+                if stands:
+                    return stands
+        return head
 
     def dictionary(self, section: str, key: Callable[[str], object] = NAME.fullmatch) -> Mapping[str, Any]:
-        words = self.sections[section]
+        words, self.under = self.sections[section], section
         self.need(isinstance(words, dict) and bool(words), section, "章节为空", "empty section")
         for word in words:
             self.need(bool(key(word)), word, "名称不规范", "bad name")

@@ -39,6 +39,38 @@ def test_lint_says_what_the_notice_does_not_allow(folder: Path, capsys: pytest.C
     assert "不能采用" in told.out
 
 
+def test_lint_names_the_line_and_takes_a_policy_set_alone(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tmp_path / "alone"
+    for name in policy.FILES:
+        (alone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / name, alone / name)
+    assert cli.main(["policies", "lint", str(alone)]) == 0
+    change(alone, "roles.csv", "p,region_approver,decide,request", "p,county_admin,decide,request")
+    change(alone, "duties.csv", "primary,deputy,block", "primary,deputy,record")
+    assert cli.main(["policies", "lint", str(alone)]) == 1
+    told = capsys.readouterr().err
+    assert "roles.csv:98: 角色 county_admin 不得办理批复" in told
+    assert "duties.csv:17: primary_deputy：" in told
+    change(alone, "model.conf", "live(r.holding, r.at)", "true")
+    assert cli.main(["policies", "lint", str(alone)]) == 1
+    assert "model.conf:15: [matchers] 的判定式中有不认可的写法" in capsys.readouterr().err
+    assert cli.main(["policies", "lint", str(tmp_path / "nowhere")]) == 1
+    assert "缺少此文件" in capsys.readouterr().err
+
+
+def test_lint_reads_what_a_county_wants_to_narrow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["policies", "lint", str(tmp_path), "--division", "640324"]
+    file = tmp_path / "roles.csv"
+    file.write_text("# 收入由乡镇统一更新\np,grassroots,update,monitored.income,deny\n")
+    assert cli.main(words) == 0
+    assert "收窄 3 项" in capsys.readouterr().out
+    file.write_text("p,grassroots,update,monitored.income,allow\n")
+    assert cli.main(words) == 1
+    assert "roles.csv:1: 下级只能写 p 行" in capsys.readouterr().err
+
+
 def test_the_tables_of_the_repository_hold(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["policies", "test"]) == 0
     assert "不符 0 处" in capsys.readouterr().out

@@ -52,6 +52,11 @@ ROWS: list[tuple[str, str, str, dict[str, bool]]] = [
     ("request", "request.receive", "request.sign", {"block": True, "trim": False, "extra": False, "record": False}),
     ("policy", "policy.withdraw", "policy.adopt", {"block": True, "trim": False, "extra": False, "record": False}),
     ("pair", "primary", "deputy", {"block": True, "trim": False, "extra": False, "record": False}),
+    ("grant", "grant.delegate", "holder", {"block": False, "trim": True, "extra": False, "record": False}),
+    ("grant", "holder", "grant.delegate", dict.fromkeys(STRENGTHS, False)),
+    ("grant", "grant.revoke", "holder", dict.fromkeys(STRENGTHS, False)),
+    ("roles", "township_admin", "township_reviewer", {"block": True, "trim": True, "extra": False, "record": True}),
+    ("household", "verify", "delete", dict.fromkeys(STRENGTHS, False)),
 ]
 CASES = [(kind, left, right, strength, fits) for kind, left, right, all_ in ROWS for strength, fits in all_.items()]
 
@@ -64,6 +69,7 @@ def test_a_row_that_nobody_would_heed_is_refused_in_plain_words(
     told = refused(row(left, right, strength, kind))
     assert (told == []) == fits, told
     assert all("tried" in each for each in told)
+    assert all(each.mark == "tried," for each in lint.faults(having(row(left, right, strength, kind)).policy))
 
 
 @pytest.mark.parametrize(("left", "right", "strength", "before", "now"), [
@@ -116,3 +122,16 @@ def edit_reads(operation: str) -> Reads:
     """What an edit of this operation reads; nothing else of it matters."""
     told: dict[str, Any] = dict.fromkeys(each.name for each in fields(Edit))
     return Edit(**told | {"household": HOUSE, "operation": operation, "named": {}}).reads
+
+
+@pytest.mark.parametrize(("code", "told"), [
+    ("collector_verifier", ["同一记录的采集人与核实人", "同一记录的更新人与核实人"]),
+    ("own_household", ["办理人与本人或亲属家庭的数据"]),
+    ("self_delegation", ["转授人与本人所持的转授授权"]),
+    ("mark_rollback", []),
+])  # fmt: skip
+def test_what_is_not_kept_apart_at_all_is_pointed_out(code: str, told: list[str]) -> None:
+    kept = {name: each for name, each in LAW.policy.duties.items() if name != code}
+    made = replace(LAW.policy, duties=MappingProxyType(kept))
+    assert [each.zh for each in lint.warnings(made)] == [f"没有一行把{each}分开" for each in told]
+    assert lint.warnings(LAW.policy) == ()

@@ -1,6 +1,6 @@
 """The rules on the command line: look a folder through, try its truth tables, compare it, and hand it in.
 
-mandate policies lint [FOLDER]                 what is wrong with it
+mandate policies lint [FOLDER]                 what is wrong with it; --division: with what a county wants to narrow
 mandate policies test [FOLDER]                 every row of its truth tables
 mandate policies diff [FOLDER]                 against what the service has in force; --against: two folders
 mandate policies adopt FOLDER --reason TEXT    propose it over HTTP
@@ -25,6 +25,7 @@ from api.commands.progress import say
 from api.demo.client import Answer, Client, Signs
 from api.settings import Misconfigured, Settings
 from authz import amendment, difference, lint, narrowing, policy, spec, table
+from authz.pdp import Rule
 from authz.policy import PolicySet
 
 ACTIONS = ("lint", "test", "diff", "adopt", "restore")
@@ -43,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", help="规则文件夹；adopt 时也可写规则版本（64 位）")
     parser.add_argument("--against", type=Path, help="diff：与另一个文件夹比较，而不是与在用规则比较")
     parser.add_argument("--reason", help="adopt：提出的理由")
-    parser.add_argument("--division", help="adopt：所属区划；县级只能提出收窄本县权限的规则")
+    parser.add_argument("--division", help="adopt、lint：所属区划；县级只能提出收窄本县权限的规则")
     parser.add_argument("--as", dest="person", help="adopt：演示环境中以谁的身份办理，如 p-1042")
     parser.add_argument("--url", help="adopt：服务地址")
 
@@ -58,23 +59,43 @@ def run(asked: argparse.Namespace, settings: Settings) -> int:
     try:
         if asked.action == "diff":
             return _diff(folder, asked, settings)
-        return _lint(folder) if asked.action == "lint" else _test(folder)
+        return _lint(folder, asked.division, settings) if asked.action == "lint" else _test(folder)
     except (OSError, ValueError) as fault:
         sys.stderr.write(f"{fault}\n")
         return FAILED
 
 
-def _lint(folder: Path) -> int:
-    law = founding.read_lawbook(folder).law
-    faults = lint.faults(law.policy)
+def _lint(folder: Path, division: str | None, settings: Settings) -> int:
+    """A whole set; with a division, what a county wants to narrow, read under the rules of the folder in use."""
+    if division:
+        made = narrowing.parse(division, _narrowing(folder), policies.load(settings.policies))
+        say(f"收窄 {len(made.forbids)} 项：没有发现问题。")
+        say(f"规则版本 {made.digest}")
+        return 0
+    found = policies.files(folder)
+    set_ = policy.parse(found)
+    Rule.compile(set_)
+    faults = lint.faults(set_)
     for each in faults:
-        sys.stderr.write(f"{each.file}: {each.zh} ({each.en})，依据 {each.clause}\n")
-    for each in lint.warnings(law.policy):
-        say(f"提示 {each.file}: {each.zh}")
-    told = f"规则 {len(law.policy.rows)} 条，职责分离 {len(law.policy.duties)} 条，行政区划 {len(law.divisions)} 个"
+        line = each.line(found[each.file])
+        sys.stderr.write(f"{each.file}{f':{line}' if line else ''}: {each.zh} ({each.en})，依据 {each.clause}\n")
+    for remark in lint.warnings(set_):
+        say(f"提示 {remark.file}: {remark.zh}")
+    told = f"规则 {len(set_.rows)} 条，职责分离 {len(set_.duties)} 条{_beside(folder)}"
     say(f"{told}：{f'{len(faults)} 处有误，不能采用。' if faults else '没有发现问题。'}")
-    say(f"规则版本 {law.policy.digest}")
+    say(f"规则版本 {set_.digest}")
     return FAILED if faults else 0
+
+
+def _beside(folder: Path) -> str:
+    """What else lies in a folder that founds a new log, read whole as a start would; a policy set alone goes without."""
+    if not (folder / "divisions").is_dir():
+        return ""
+    return f"，行政区划 {len(founding.read_lawbook(folder).law.divisions)} 个"
+
+
+def _narrowing(folder: Path) -> dict[str, bytes]:
+    return {narrowing.FILE: (folder / narrowing.FILE).read_bytes()}
 
 
 def _test(folder: Path) -> int:
@@ -137,7 +158,7 @@ def _proposed(client: Client, folder: Path, asked: argparse.Namespace, settings:
     if not asked.reason:
         raise Misconfigured("请用 --reason 写明提出的理由。")
     try:
-        files = {narrowing.FILE: (folder / narrowing.FILE).read_bytes()} if asked.division else policies.files(folder)
+        files = _narrowing(folder) if asked.division else policies.files(folder)
         if not asked.division:
             amendment.whole(files)
     except (OSError, table.BadTable) as fault:
