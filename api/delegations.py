@@ -64,14 +64,14 @@ def wanted(body: DelegationBody) -> Wanted:
 
 
 def reads(number: int, body: DelegationBody | None, giver: str) -> Reads:
-    """What judging a delegation looks at; `giver` is the unit that holds the grant."""
+    """What judging a delegation looks at; `giver` is the unit that holds the grant. Who serves in either counts."""
     if body is None:
         return Reads(grants=frozenset((number,)))
-    holder = frozenset((body.holder,))
+    holder, units = frozenset((body.holder,)), frozenset((giver,))
+    units |= holder if body.holder.startswith("u-") else frozenset()
     return Reads(
-        grants=frozenset((number,)), households=frozenset(body.households or ()),
+        grants=frozenset((number,)), households=frozenset(body.households or ()), units=units, staff=units,
         persons=holder if body.holder.startswith("p-") else frozenset(),
-        units=frozenset((giver,)) | (holder if body.holder.startswith("u-") else frozenset()), staff=frozenset((giver,)),
     )  # fmt: skip
 
 

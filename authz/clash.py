@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from authz import duty, kin, refusal
+from authz import duty, kin, refusal, trim
 from authz.approval import ApprovalGiven, ApprovalUsed
 from authz.decision import Permit, Scene, Wish, decide, held
 from authz.fact import Fact, instant
@@ -96,7 +96,7 @@ def trimmed(scene: Scene, post: Post, at: datetime) -> tuple[Scene, tuple[Duty, 
     """
     rules = [each for each in scene.law.policy.duties.values() if each.strength == "trim"]
     hands, found, kept = scene.rows.naturals(post), dict[str, Duty](), list[Grant]()
-    others = _roles(scene.rows, hands, at)
+    others = trim.roles_of(scene.rows, hands, at)
     for grant in held(scene.rows, post):
         clash = next((each for each in rules if _clashes(each, grant, hands, others, scene.rows)), None)
         if clash is None:
@@ -107,12 +107,6 @@ def trimmed(scene: Scene, post: Post, at: datetime) -> tuple[Scene, tuple[Duty, 
         return scene, ()
     rows = replace(scene.rows, by_unit={**scene.rows.by_unit, post.unit: kept})
     return replace(scene, rows=rows), tuple(found.values())
-
-
-def _roles(rows: Rows, hands: frozenset[str], at: datetime) -> frozenset[str]:
-    """The roles these natural persons hold now, under all their accounts."""
-    mine = [each.id for each in rows.people.values() if each.natural in hands]
-    return frozenset(post.role for each in mine for post in rows.posts.get(each, ()) if post.live(at))
 
 
 def _clashes(rule: Duty, grant: Grant, hands: frozenset[str], roles: frozenset[str], rows: Rows) -> bool:
@@ -166,7 +160,10 @@ def _approved(deed: Deed, because: Duty, hands: frozenset[str], scene: Scene, pe
     assert scene.post is not None
     wanted = (deed.cell, deed.operation, deed.data_year, deed.quarter)
     for each in scene.rows.approvals.get(deed.household, ()):
-        if each.lets(scene.post.person, wanted, hands, scene.at):
+        giver = frozenset((each.natural,))
+        if each.lets(scene.post.person, wanted, hands, scene.at) and not any(
+            True for _ in _members(deed, scene.rows, giver)
+        ):
             return ApprovalUsed(
                 subject=each.number, household=deed.household, division=deed.division, duty=because.code,
                 approved_by=each.approved_by,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from authz import edition, refusal
+from authz import edition, refusal, trim
 from authz.fact import Fact
 from authz.grant import Grant, chain
 from authz.law import Law
@@ -76,6 +76,9 @@ class Scene:
         if self.post is None:
             raise refusal.NotEmployed(missing="post")
         edition.must_stand(self.post, self.law)
+        if (rule := trim.left_out(self.law.policy, self.rows, self.post, self.at)) is not None:
+            told = f"{rule.zh}；您另有岗位与此岗位不相容，此岗位的权限不计入"
+            raise refusal.NoRole(told, missing="role", duty=rule.code)
         for place in edition.seats(division, self.law):
             if (row := self.law.permits(self.post, verb, noun, place, self.at)) is not None:
                 return row

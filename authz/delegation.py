@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from authz import edition, refusal, staffing, term
+from authz import edition, refusal, staffing, term, trim
 from authz.decision import Scene, rests
 from authz.division import Divisions
 from authz.fact import instant
@@ -173,7 +173,7 @@ def _holder(wanted: Wanted, scope: Scope, by: Post, scene: Scene) -> tuple[str, 
         if unit is None or not divisions.covers(by.division, unit.division):
             raise refusal.UnfitHolder("在您管辖的区划内没有这个单位，请核对单位编号", missing="holder")
         _must_seat(unit, wanted.role, scene)
-        if any(each.unit == unit.id and each.role == wanted.role for each in _live(by.person, scene)):
+        if any(each.unit == unit.id and each.role == wanted.role for each in trim.own(by, scene.rows, scene.at)):
             raise refusal.DutyConflict("不能把授权转授给自己", missing="holder", duty="self_delegation")
         return unit.id, None
     person, me = rows.people.get(wanted.holder), scene.person

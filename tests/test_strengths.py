@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from conftest import World
+from test_deputies_route import deputised
 from worlds import (
     ADMIN,
     ADMIN_B,
     AUDITOR,
+    CLERK,
     COLLECTOR,
     FAR_COLLECTOR,
     GRID_WORKER,
@@ -156,6 +158,16 @@ def test_an_approval_names_its_person(town: Held) -> None:
     assert told(town.post("/v1/edits", ADMIN, deed(town))) == (403, "mark_rollback")
 
 
+def test_an_approval_by_somebody_who_turns_out_to_be_kin_is_worth_nothing(town: Held) -> None:
+    marked(town)
+    assert town.post("/v1/approvals", ADMIN_B, agreed()).status_code == 201
+    tie = town.post("/v1/ties", ADMIN_B, {"household": "h-monitored", "kind": "kin"})
+    assert tie.status_code == 201, tie.text
+    assert told(town.post("/v1/edits", ADMIN, deed(town))) == (403, "mark_rollback")
+    told_of = town.get("/v1/approvals", ADMIN_B).json()["items"]
+    assert [each["state"] for each in told_of] == ["given"]
+
+
 # --- record, and block of one's own household -------------------------------------------------------------------------
 def test_nobody_edits_the_household_of_his_kin_and_looking_at_it_is_noted(town: Held) -> None:
     look = town.edit(operation="query", changes=[])
@@ -233,6 +245,19 @@ def test_what_one_person_handed_to_himself_is_left_out_of_account(town: Held) ->
     assert town.post("/v1/edits", TOWN_ADMIN, town.edit()).json()["grant"] == mine
     other = town.delegated(town.income, ADMIN_B, **wish)
     assert town.post("/v1/edits", TWIN_ADMIN, town.edit(quarter=3)).json()["grant"] == other
+
+
+def test_a_deputy_hands_nothing_to_the_second_account_of_whom_he_stands_in_for(town: Held) -> None:
+    number = deputised(town, ADMIN, CLERK)
+    now = datetime.now(UTC)
+    body = {
+        "holder": TOWNSHIP, "role": "township_admin", "division": VILLAGE, "cells": ["monitored.income"],
+        "operations": ["update"], "from": now.isoformat(), "until": (now + timedelta(days=9)).isoformat(), "reason": "分工",
+    }  # fmt: skip
+    path = f"/v1/grants/{town.income}/delegations"
+    assert told(town.post(path, CLERK, body, mandate_post=str(number))) == (403, "self_delegation")
+    village = body | {"holder": f"u-{VILLAGE}-village", "role": "first_secretary"}
+    assert town.post(path, CLERK, village, mandate_post=str(number)).status_code == 201
 
 
 # --- block, in either order -----------------------------------------------------------------------------------------
