@@ -1,6 +1,6 @@
 """The three officers over HTTP (三员): one officer proposes, one of another kind approves, and only then there is a post.
 
-POST /v1/officers                 a proposal
+POST /v1/officers                 a proposal; `replaces` names the post that ends when the new one begins
 POST /v1/officers/{id}/approval   by an officer of another kind; while there is none, by the approver of the bureau
 POST /v1/officers/{id}/rejection  turned down, or taken back by the proposer
 GET  /v1/officers, /v1/officers/{id}
@@ -30,7 +30,14 @@ from authz import officer as rule
 from authz import refusal
 from authz.decision import Scene
 from authz.fact import Fact, instant, moment
-from authz.officer import Candidate, OfficerApproved, OfficerDropped, OfficerProposed
+from authz.officer import (
+    Candidate,
+    OfficerApproved,
+    OfficerDropped,
+    OfficerProposed,
+    OfficerReplaced,
+    OfficerSuccessionProposed,
+)
 from authz.post import PostAssigned
 from authz.register import Reads
 
@@ -44,6 +51,7 @@ class OfficerBody(fields.Body):
     reason: fields.Reason
     post: fields.Word | None = None
     from_: Annotated[fields.Instant | None, Field(alias="from")] = None
+    replaces: fields.Number | None = None
 
 
 def candidate(person: str, unit: str, role: str, scene: Scene) -> tuple[Candidate, str]:
@@ -66,7 +74,10 @@ class ProposeOfficer(Asked):
     @property
     def reads(self) -> Reads:
         body = self.wish.got
-        return Reads(persons=frozenset((body.person,)), units=frozenset((body.unit,))) if body else Reads()
+        if body is None:
+            return Reads()
+        old = frozenset(() if body.replaces is None else (body.replaces,))
+        return Reads(persons=frozenset((body.person,)), units=frozenset((body.unit,)), posts=old)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if scene.post is None:
@@ -76,12 +87,16 @@ class ProposeOfficer(Asked):
         wanted, level = candidate(body.person, body.unit, body.role, scene)
         if not scene.law.divisions.covers(scene.post.division, wanted.unit.division):
             raise refusal.OutsideDivision("该单位不在您岗位的管辖区划内", missing="division")
-        rule.fit(wanted, max(body.from_ or scene.at, scene.at), scene.law.policy, level)
-        proposed = OfficerProposed(
-            person_id=body.person, post_unit=body.unit, division=wanted.unit.division, role=body.role,
-            title=body.post or body.role, valid_from=instant(body.from_) if body.from_ else None, reason=self.reason,
-        )  # fmt: skip
-        return (proposed,)
+        begin = max(body.from_ or scene.at, scene.at)
+        rule.fit(wanted, begin, scene.law.policy, level)
+        told: dict[str, Any] = {
+            "person_id": body.person, "post_unit": body.unit, "division": wanted.unit.division, "role": body.role,
+            "title": body.post or body.role, "valid_from": instant(body.from_) if body.from_ else None, "reason": self.reason,
+        }  # fmt: skip
+        if body.replaces is None:
+            return (OfficerProposed(**told),)
+        rule.replaceable(scene.rows.post.get(body.replaces), wanted, begin)
+        return (OfficerSuccessionProposed(**told, replaces=body.replaces),)
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         return 201, {"id": recorded.number, "state": "proposed"}
@@ -117,7 +132,8 @@ class ApproveOfficer(Asked):
             return Reads(officers=frozenset((self.number,)))
         unit = frozenset((self.body["unit"],))
         people = frozenset((self.body["person"], self.body["proposed_by"]))
-        return Reads(officers=frozenset((self.number,)), persons=people, units=unit, staff=unit)
+        old = frozenset(each for each in (self.body.get("replaces"),) if each is not None)
+        return Reads(officers=frozenset((self.number,)), persons=people, units=unit, staff=unit, posts=old)
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         row = _found(self.number, scene)
@@ -131,18 +147,20 @@ class ApproveOfficer(Asked):
         return rule.approve(
             row, wanted, by=scene.post, me=scene.person, proposer=proposer, held=held_by(scene, proposer),
             staff=scene.rows.staff.get(wanted.unit.id, ()), at=scene.at, policy=scene.law.policy, level=level,
+            old=scene.rows.post.get(body.get("replaces")),
         )  # fmt: skip
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.number}
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
-        approved, assigned = recorded.facts
+        approved, assigned, *ended = recorded.facts
         assert isinstance(approved, OfficerApproved)
         assert isinstance(assigned, PostAssigned)
         return 200, {
             "id": self.number, "state": "approved", "post": (recorded.number or 0) + 1, "person": assigned.person_id,
             "role": assigned.role, "from": pep.written(moment(assigned.valid_from)),
+            "replaced": next((each.post for each in ended if isinstance(each, OfficerReplaced)), None),
         }  # fmt: skip
 
 
@@ -215,7 +233,7 @@ def officer_told(row: Mapping[str, Any]) -> dict[str, Any]:
     body = row["body"]
     names = ("person", "unit", "role", "title", "proposed_by", "answered_by", "post")
     return {
-        "id": row["number"], "state": row["state"], **{name: body[name] for name in names},
+        "id": row["number"], "state": row["state"], **{name: body[name] for name in names}, "replaces": body.get("replaces"),
         "from": pep.written(moment(body["from"])) if body["from"] else None, "at": pep.written(moment(body["at"])),
     }  # fmt: skip
 

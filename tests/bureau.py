@@ -121,13 +121,21 @@ class Bureau:
                           more.pop("end", self.at + hours * HOUR), **more)  # fmt: skip
         return self.record(*deputies.appoint(wanted, self.held(person), "c", self.scene(by)))
 
-    def propose(self, person: str, role: str, by: str, begin: datetime | None = None) -> int:
+    def propose(
+        self, person: str, role: str, by: str, begin: datetime | None = None, replaces: int | None = None
+    ) -> int:
         scene = self.scene(by)
         scene.must("officer.propose", "64")
         wanted = Candidate(self.person(person), self.rows.units[REGION], role, tuple(self.held(person)))
         officers.fit(wanted, max(begin or self.at, self.at), law().policy, "region")
-        fact = officers.OfficerProposed(person_id=person, post_unit=REGION, division="64", role=role, title=role,
-                                        valid_from=instant(begin) if begin else None, reason="c")  # fmt: skip
+        told: dict[str, Any] = {
+            "person_id": person, "post_unit": REGION, "division": "64", "role": role, "title": role,
+            "valid_from": instant(begin) if begin else None, "reason": "c",
+        }  # fmt: skip
+        fact: Fact = officers.OfficerProposed(**told)
+        if replaces is not None:
+            officers.replaceable(self.rows.post.get(replaces), wanted, max(begin or self.at, self.at))
+            fact = officers.OfficerSuccessionProposed(**told, replaces=replaces)
         number = self.record(fact)
         self.table["officer"][number]["body"]["proposed_by"] = by
         self._read()
@@ -145,6 +153,7 @@ class Bureau:
         return self.record(*officers.approve(
             row, wanted, by=scene.post, me=scene.person, proposer=self.person(body["proposed_by"]),
             held=self.held(body["proposed_by"]), staff=self.rows.staff[REGION], at=self.at, policy=law().policy, level="region",
+            old=self.rows.post.get(body.get("replaces")),
         ))  # fmt: skip
 
     def grant(self, unit: str, role: str, person: str | None = None) -> int:
