@@ -17,7 +17,7 @@ FIRST, LAST = 25, 200
 """Lives led before the tests are tried, and after."""
 
 PROBES = {
-    "decision": ("test_authority", "test_decision"),
+    "decision": ("test_authority", "test_decision", "test_trimmed"),
     "grant": ("test_limits", "test_grant", "test_taking_back", "test_handing_on", "test_delegation"),
     "delegation": ("test_handing_on", "test_delegation", "test_term"),
     "revocation": ("test_taking_back", "test_revocation"),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
+import pytest
+from acts import law
 from conftest import World
+from offices import NOW, Office
 from test_amendments import adopted, proposed, texts
 from worlds import ADMIN, CLERK, Town
 
+from authz.decision import Law
 from authz.fact import Fact
 from authz.post import PersonRegistered, PostAssigned
 
 TWIN = "p-3004"
+LAW = law()
 LEAD = "u-640324-lead"
 
 
@@ -30,6 +36,29 @@ def trimming(text: str) -> str:
     row = "admin_applicant,roles,county_admin,county_clerk county_signatory,record"
     assert row in text
     return text.replace(row, row.replace("record", "trim"))
+
+
+SOFTER = LAW.policy.duties["admin_applicant"]
+TRIMMING = replace(
+    LAW, policy=replace(LAW.policy, duties={**LAW.policy.duties, SOFTER.code: replace(SOFTER, strength="trim")})
+)
+
+
+@pytest.mark.parametrize(("used", "person", "expected"), [
+    (LAW, "p-11", True), (LAW, "p-13", True), (TRIMMING, "p-11", False), (TRIMMING, "p-12", False), (TRIMMING, "p-13", True),
+    (TRIMMING, "p-14", True),
+])  # fmt: skip
+def test_of_one_human_being_the_post_on_the_right_may_do_nothing(used: Law, person: str, expected: bool) -> None:
+    """p-11, p-12, p-13 and p-14 are clerk, signatory, administrator and handler, and one human being."""
+    office = Office(used)
+    division = "64" if person == "p-14" else "640324"
+    assert office.scene(person).may("request.read", division) == expected
+
+
+def test_the_post_on_the_right_comes_back_when_the_other_one_ends() -> None:
+    office = Office(TRIMMING)
+    office.rows.posts["p-13"] = [replace(office.rows.posts["p-13"][0], valid_until=NOW)]
+    assert office.scene("p-11").may("request.draft", "640324")
 
 
 def told(answer: Any) -> tuple[int, str | None, str | None]:
