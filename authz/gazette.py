@@ -232,8 +232,8 @@ def _must_be_open(row: Mapping[str, Any]) -> None:
 
 def _must_be_another(filer: str | None, scene: Scene) -> None:
     known = scene.rows.people.get(filer) if filer else None
-    assert scene.person is not None
-    if known is None or known.natural == scene.person.natural:
+    assert scene.post is not None
+    if known is None or known.natural in scene.rows.naturals(scene.post):
         raise refusal.DutyConflict("区划的导入人与确认人须为不同的人，请改由其他同志确认", missing="duty")
 
 

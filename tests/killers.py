@@ -26,6 +26,7 @@ PROBES = {
     "window": ("test_answering", "test_window", "test_term"),
     "clash": ("test_clash", "test_duty_rows"),
     "handover": ("test_handover",),
+    "edition": ("test_standing",),
     "duty": ("test_step", "test_duty", "test_duty_rows", "test_clash"),
     "kin": ("test_step", "test_clash"),
     "approval": ("test_step", "test_clash"),
@@ -37,7 +38,7 @@ LONG = frozenset((
     "test_no_handover_gives_more_than_was_held",
 ))  # fmt: skip
 """Tests that take long; asked when nothing else has noticed."""
-APART = frozenset(("approval", "clash", "competence", "duty", "kin", "step", "handover"))
+APART = frozenset(("approval", "clash", "competence", "edition", "duty", "kin", "step", "handover"))
 """Modules that lives seldom come by: their own tests are asked first, and few lives after."""
 
 

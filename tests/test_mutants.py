@@ -22,6 +22,7 @@ from authz import (
     decision,
     delegation,
     duty,
+    edition,
     grant,
     handover,
     kin,
@@ -39,7 +40,7 @@ WORDING = frozenset({"who_can_grant", "_giver"})
 MODULES: dict[str, tuple[ModuleType, int]] = {
     "decision": (decision, 3), "grant": (grant, 2), "delegation": (delegation, 3), "revocation": (revocation, 2), "reply": (reply, 1),
     "window": (window, 1), "law": (law, 1), "clash": (clash, 1), "duty": (duty, 1), "kin": (kin, 1), "approval": (approval, 1),
-    "step": (step, 1), "competence": (competence, 1), "handover": (handover, 2),
+    "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1), "handover": (handover, 2),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
 
@@ -64,6 +65,14 @@ EQUIVALENT = {
         "what belongs to other known people clashes with nobody",
     "duty.apart: if not done | never":
         "a short cut: with nothing that was done nothing comes together",
+    "edition.standing: grant.edition < divisions.edition | LtE for Lt":
+        "nothing is newer than the edition in force",
+    "edition.standing: older and divisions.newest_between(held, asked) > grant.edition | without `older`":
+        "a short cut: nothing is newer than the edition in force",
+    "edition.standing: gone and held in (asked, *law.lineage.above(asked)) | without `gone`":
+        "what a place that stands lies in by its code covers it, or was succeeded by it: said before",
+    "edition.settled: heir(known.moving_to, law) if known.moving_to is not None else None | always":
+        "nowhere has no heir",
     "step.visible: post is None or not scene.may('request.read', row['division']) | without `post is None`":
         "without a post nobody may anything",
     "step.state: limited and limit and (at >= moment(filed) + timedelta(days=limit.value)) | without `limit`":

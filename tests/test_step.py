@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from offices import NOW, WAY, Office
 
-from authz import approval, duty, kin, refusal, step
+from authz import approval, duty, gazette, kin, refusal, step
 from authz.approval import Approval
 from authz.decision import Scene
 from authz.fact import instant
@@ -144,3 +144,19 @@ def test_an_approval_is_withdrawn_while_it_stands() -> None:
     ):
         with pytest.raises(refusal.WrongState, match=said):
             approval.withdraw(found, "640324", "c", at)
+
+
+def test_an_edition_is_confirmed_by_other_hands_than_filed_it() -> None:
+    """Neither by another account of whoever filed it, nor in his stead."""
+    office = Office()
+    row = {"number": 3, "state": "filed", "division": "64", "body": {"filed_by": "p-44", "base": "1900-01-01"}}
+    mine = Post(901, "p-55", "u-64-lead", "64", "region_approver", "t", NOW - DAY, FAR)
+    standing_in = replace(
+        mine, deputy_for=902, rests_on=901, principal=replace(mine, number=902, person="p-45"), footing=mine
+    )
+    for post, refused in ((mine, False), (replace(mine, person="p-45"), True), (standing_in, True)):
+        scene = Scene(office.rows, NOW, office.size, office.law, office.rows.people[post.person], post)
+        with pytest.raises(refusal.Refusal) as caught:
+            gazette.confirmed(row, scene)
+        assert isinstance(caught.value, refusal.DutyConflict) is refused, post.person
+        assert refused or caught.value.members["missing"] == "base", "whoever may confirm is told what is wrong next"
