@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -182,11 +181,6 @@ MET: dict[str, list[Callable[[Law, str], Any]]] = {
 CASES = [(code, number) for code, met in MET.items() for number in range(len(met))]
 
 
-def rows_alone() -> AbstractContextManager[Any]:
-    """The table alone, without what the code says whatever the table says."""
-    return patch.object(step, "_must_be_four", lambda act, history, mine: None)
-
-
 def test_every_row_is_met() -> None:
     assert MET.keys() == LAW.policy.duties.keys()
     assert {each.strength for each in LAW.policy.duties.values()} == {"block", "trim", "extra", "record"}
@@ -195,7 +189,7 @@ def test_every_row_is_met() -> None:
 @pytest.mark.parametrize(("code", "number"), CASES)
 def test_a_row_does_what_its_strength_says_and_is_missed_when_gone(code: str, number: int) -> None:
     met = MET[code][number]
-    with rows_alone():
+    with patch.object(step, "_must_be_four", lambda act, history, mine: None):  # the table alone
         assert outcome(code, lambda: met(LAW, "n-1")) == LAW.policy.duties[code].strength
         assert outcome(code, lambda: met(LAW, "n-11")) == "none"
         if code == "primary_deputy":
