@@ -110,3 +110,19 @@ def test_72_a_deputy_collects_with_the_hands_of_whom_he_stands_in_for(
     assert town.post("/v1/edits", GRID_WORKER, verify | {"quarter": 3}, mandate_post=str(own)).status_code == 201
     monkeypatch.setattr(traces, "HANDS", traces.HANDS.replace("= deputy.deputy_for", "= deputy.deputy_for AND FALSE"))
     assert town.post("/v1/edits", COLLECTOR, verify, mandate_post=str(post)).status_code == 201
+
+
+def test_what_one_edit_of_a_batch_is_told_answers_for_no_other_instant_and_no_other_household(database: World) -> None:
+    """Acts of one stretch share what was worked out; what depends on the household or on the instant is asked anew."""
+    with Town(database) as town:
+        (root,) = town.granted()
+        town.delegated(root)
+        town.delegated(root, role="grid_worker", households=["h-monitored", "h-listed"])
+        before = (datetime.now(UTC) - timedelta(days=2)).isoformat()
+        named = {"responsibility": {"collected_by": COLLECTOR}}
+        items = [town.edit(**named), town.edit(occurred_at=before, **named)]
+        results = town.post("/v1/edits/batch", GRID_WORKER, items).json()["results"]
+        assert [each.get("code") for each in results] == [None, "not_responsible"]
+        items = [town.edit(household=token) for token in ("h-monitored", "h-free", "h-listed")]
+        results = town.post("/v1/edits/batch", GRID_WORKER, items).json()["results"]
+        assert [each.get("code") for each in results] == [None, "outside_households", None]
