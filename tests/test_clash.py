@@ -220,6 +220,10 @@ def test_an_approval_lets_its_deed_and_no_other() -> None:
         except refusal.ApprovalNeeded:
             used = []
         assert [each.subject for each in used] == ([40] if lets else []), more
+    theirs = scene(LAW, ("mark_eliminated", "n-1"), (MEMBER, "n-8"), issued_by="p-8")
+    theirs.rows.approvals = {HOUSE: [APPROVAL]}
+    with pytest.raises(refusal.ApprovalNeeded):
+        clash.heed(deed, where.post, theirs, permitted)
     kept = [APPROVAL, replace(APPROVAL, number=41)]
     where.rows.approvals = {HOUSE: list(kept)}
     used_up = ApprovalUsed(subject=40, household=HOUSE, division=VILLAGE, duty="mark_rollback", approved_by="p-8")

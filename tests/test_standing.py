@@ -37,6 +37,8 @@ UNTOUCHED = min(each.code for each in NOW.divisions.children(NEIGHBOUR) if NOW.d
         (COUNTY_CODE, LAST, STREET, "outside"),
         (STREET, LAST, STREET, "outside"),
         (STREET, LAST, NEW, "outside"),
+        (STREET, LAST, f"{NEW}001", "outside"),
+        (COUNTY_CODE, "2022-10-31", STREET, "outside"),
     ],
 )
 def test_how_a_grant_stands_to_a_place(held: str, given: str, asked: str, told: str) -> None:

@@ -55,6 +55,7 @@ NAMING = frozenset({
 """What is about a thing, named in the query or the body, that may be absent or not the caller's."""
 PECULIAR: Mapping[tuple[str, str], frozenset[int]] = {
     ("get", "/v1/grants/{id}/renewal"): frozenset({409}),  # a renewal that waits already, or stands
+    ("get", "/v1/requests/{id}/print"): frozenset({409}),  # a reply that was not given yet
     ("post", "/v1/cosignatures"): frozenset({403}),  # no token is asked, a known witness is
 }
 
