@@ -93,9 +93,30 @@ class Lineage:
 
     def descent(self, code: str, since: str = "") -> frozenset[str]:
         """The code, all that lay in it, and what any of these became after the edition `since`."""
-        found = {code, *(each for each in self.seat if code in self.above(each))}
-        while more := {each.new for each in self.edges if each.edition > since and each.old in found} - found:
-            found |= more
+        return frozenset(each for each, _ in self._descent(code, since))
+
+    def heirs_of(self, code: str) -> frozenset[str]:
+        """Of these, the codes under which its people have stood ever since. A code used again is another place (G12)."""
+        return frozenset(each for each, came in self._descent(code, "") if self.left(each, came) is None)
+
+    def left(self, code: str, since: str) -> str | None:
+        """The first edition after this one without the code; None if it has stood ever since."""
+        stood = {edition for edition, _ in self.names.get(code, ())}
+        return next((each for each in self.editions if each > since and each not in stood), None)
+
+    def _descent(self, code: str, since: str) -> frozenset[tuple[str, str]]:
+        """Each with the edition its people came there with; from there they go on until the code ends."""
+        found = {(each, since) for each in (code, *(each for each in self.seat if code in self.above(each)))}
+        first, waiting = frozenset(found), list(found)
+        while waiting:
+            at, came = waiting.pop()
+            end = None if (at, came) in first else self.left(at, came)
+            went = {
+                (each.new, each.edition) for each in self.edges
+                if each.old == at and each.edition > came and (end is None or each.edition <= end)
+            }  # fmt: skip
+            waiting.extend(went - found)
+            found |= went
         return frozenset(found)
 
 
@@ -113,25 +134,28 @@ def parse_bundle(edition: str, files: Mapping[str, bytes]) -> tuple[Divisions, L
     # A first pass gives the seats, which `descent` climbs in the second.
     seats = {code: _standing(found.above(code), plain) for code in gone}
     found = replace(found, since=MappingProxyType(since), seat=MappingProxyType(seats))
-    heirs = {code: frozenset(each for each in found.descent(code) if plain.known(each)) for code in gone}
+    heirs = {code: frozenset(filter(plain.known, found.heirs_of(code))) for code in gone}
     return divisions, replace(found, heirs=MappingProxyType(heirs), sole=MappingProxyType(sole))
 
 
 def _sole(found: Lineage, divisions: Divisions, gone: Iterable[str]) -> dict[str, str]:
-    """For each abolished code, the standing one at the end of single successors."""
-    after: dict[str, set[str]] = {}
+    """For each abolished code, the standing one at the end of single successors, each of which stood until the next."""
+    after: dict[str, list[Edge]] = {}
     for each in found.edges:
-        after.setdefault(each.old, set()).add(each.new)
+        after.setdefault(each.old, []).append(each)
     sole: dict[str, str] = {}
     for code in gone:
-        at, seen = code, {code}
-        while not divisions.known(at) and len(after.get(at, ())) == 1:
-            (at,) = after[at]
-            if at in seen:
+        at, seen, steps = code, {code}, after.get(code, [])
+        while len({each.new for each in steps}) == 1:
+            at, came = steps[-1].new, max(each.edition for each in steps)
+            end = found.left(at, came)
+            if at in seen or (end is None and not divisions.known(at)):
+                break
+            if end is None:
+                sole[code] = at
                 break
             seen.add(at)
-        if divisions.known(at):
-            sole[code] = at
+            steps = [each for each in after.get(at, ()) if each.edition == end]
     return sole
 
 

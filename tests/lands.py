@@ -82,10 +82,19 @@ class Land:
     def heirs(self, place: str) -> frozenset[str]:
         """Where the people of an abolished place, and of all that was abolished inside it, live now."""
         gone = {each for each in self.lay if each not in self.parent}
-        found = {place, *(each for each in gone if place in self._lain(each))}
-        while more := {new for _, old, new in self.became if old in found} - found:
-            found |= more
-        return frozenset(each for each in found if each in self.parent)
+        begun = {(each, "") for each in (place, *(each for each in gone if place in self._lain(each)))}
+        found, fresh = set(begun), begun
+        while fresh:
+            fresh = {
+                (new, edition) for edition, old, new in self.became for at, came in fresh
+                if old == at and edition > came and ((at, came) in begun or edition <= (self.over(at, came) or edition))
+            } - found  # fmt: skip
+            found |= fresh
+        return frozenset(at for at, came in found if at in self.parent and self.over(at, came) is None)
+
+    def over(self, place: str, since: str) -> str | None:
+        """The first edition after this one in which the code did not stand: whoever has it later is another place."""
+        return next((each for each in self.past if each > since and each not in self.seen.get(place, ())), None)
 
     def _lain(self, place: str) -> Iterator[str]:
         while place in self.lay and place not in self.parent:
@@ -95,12 +104,16 @@ class Land:
 
     def home(self, place: str) -> str:
         """Where a household of this place lives: there, or in the one place that all its people went to."""
-        met = {place}
-        while place not in self.parent:
-            went = {new for _, old, new in self.became if old == place}
-            if len(went) != 1 or (place := next(iter(went))) in met:
+        met, since, over = {place}, "", "" if place not in self.parent else None
+        while over is not None:
+            went = {(new, edition) for edition, old, new in self.became if old == place and over in ("", edition)}
+            if len({new for new, _ in went}) != 1:
+                return ""
+            place, since = max(went, key=lambda each: each[1])
+            if place in met:
                 return ""
             met.add(place)
+            over = self.over(place, since)
         return place
 
     def grown(self, place: str, since: str) -> bool:
