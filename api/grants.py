@@ -24,8 +24,9 @@ from authz import confirmation, delegation, edition, refusal, register, renewal
 from authz import scope as scopes
 from authz.decision import Scene
 from authz.division import Divisions
-from authz.grant import Grant, Scope, chain, effective
+from authz.grant import Grant, Scope, chain
 from authz.register import Reads
+from authz.tenure import Seats, vacant, worth
 
 router = APIRouter()
 router.include_router(revocations.router)
@@ -65,9 +66,9 @@ def held_told(grant: Grant) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def grant_told(grant: Grant, known: Mapping[int, Grant], at: datetime, wide: bool) -> dict[str, Any]:
+def grant_told(grant: Grant, known: Mapping[int, Grant], seats: Seats, at: datetime, wide: bool) -> dict[str, Any]:
     """A grant without its chain; `state` is what it is worth at `at`, and `because` the link that decides it."""
-    state, because = effective(chain(grant, known), at)
+    state, because = worth(chain(grant, known), seats, at)
     names = (
         "origin", "request", "line", "window", "parent", "issued_by", "document_sha256", "edition", "division_name",
     )  # fmt: skip
@@ -130,7 +131,8 @@ def listed(request: Request) -> Response:
             kept = dict.fromkeys((each.number for each in chunk), True)
             if query.live_at is not None:
                 known = listing.chains(connection, chunk)
-                kept = {each.number: effective(chain(each, known), query.live_at)[0] == "live" for each in chunk}
+                seats = roster.seats(connection, known.values())
+                kept = {each.number: worth(chain(each, known), seats, query.live_at)[0] == "live" for each in chunk}
             if query.wider_than_document is not None:
                 born = listing.births(connection, kept)
                 kept = {n: yes and wide(born[n], divisions) is query.wider_than_document for n, yes in kept.items()}
@@ -148,10 +150,10 @@ def listed(request: Request) -> Response:
         known, born = listing.chains(connection, page), listing.births(connection, [each.number for each in page])
         cited = renewals.citing(connection, page, scene)
         at = query.live_at or scene.at
-        empty = roster.vacated(connection, page, at)
+        seats = roster.seats(connection, known.values())
     items = [
-        grant_told(each, known, at, wide(born[each.number], divisions))
-        | {"unconfirmed": _waiting(each, scene), "vacated": each.number in empty}
+        grant_told(each, known, seats, at, wide(born[each.number], divisions))
+        | {"unconfirmed": _waiting(each, scene), "vacated": vacant(each, seats, at)}
         | renewals.told(born[each.number], each, cited.get(each.number, []), scene)
         for each in page
     ]
@@ -173,10 +175,10 @@ def one(request: Request, id: str) -> Response:
             links = chain(then[number], then) if number in then else links
         born = listing.births(connection, [each.number for each in links])
         cited = renewals.citing(connection, links[-1:], scene).get(number, [])
-        empty = roster.vacated(connection, links[-1:], at)
+        seats = roster.seats(connection, links)
     known = {each.number: each for each in links}
-    members = grant_told(links[-1], known, at, wide(born[number], scene.law.divisions)) | {
-        "unconfirmed": _waiting(links[-1], scene), "vacated": number in empty,
+    members = grant_told(links[-1], known, seats, at, wide(born[number], scene.law.divisions)) | {
+        "unconfirmed": _waiting(links[-1], scene), "vacated": vacant(links[-1], seats, at),
         "choices": list(confirmation.choices(links[-1], scene.law)) if _waiting(links[-1], scene) else [],
         "chain": [
             held_told(each)

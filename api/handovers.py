@@ -32,9 +32,10 @@ from authz import delegation, refusal
 from authz import handover as rule
 from authz.decision import Scene
 from authz.fact import Fact
-from authz.grant import Grant, chain, effective
+from authz.grant import Grant, chain
 from authz.handover import DutyHandedOver, Handover
 from authz.register import Reads
+from authz.tenure import worth
 from authz.transfer import TransferRecorded, WorkHandedOver
 
 router = APIRouter()
@@ -195,7 +196,7 @@ def one(request: Request, id: str) -> Response:
 def _grant_told(grant: Grant, transfer: Found, passed: list[DutyHandedOver], scene: Scene) -> dict[str, Any]:
     """A grant that rested with the transfer: what it is worth now, where it went, and what the reader can do about it."""
     done = next((each for each in passed if each.grant == grant.number), None)
-    state, _ = effective(chain(grant, scene.rows.grants), scene.at)
+    state, _ = worth(chain(grant, scene.rows.grants), scene.rows.posts, scene.at)
     told = {
         "grant": grant.number, "role": grant.role, "state": state, "parent": grant.parent, "issuer": grant.issuer_unit,
         "below": [each.number for each in scene.rows.below(grant.number)],

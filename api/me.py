@@ -29,9 +29,10 @@ from authz.decision import Law, Scene, held
 from authz.edit import EditPermitted
 from authz.extent import Extent, extents
 from authz.fact import Fact
-from authz.grant import chain, effective
+from authz.grant import chain
 from authz.post import Post
 from authz.register import Reads
+from authz.tenure import worth
 
 router = APIRouter()
 
@@ -70,7 +71,7 @@ def grants(post: Post, scene: Scene) -> Iterator[dict[str, Any]]:
     """The grants a post may use now, with the operations on cells its role lets it do under them."""
     rights = set(scene.law.rule.rights(post.role))
     for each in held(scene.rows, post):
-        if effective(chain(each, scene.rows.grants), scene.at)[0] == "live":
+        if worth(chain(each, scene.rows.grants), scene.rows.posts, scene.at)[0] == "live":
             usable = [f"{act} {cell}" for act in sorted(each.scope.operations) for cell in sorted(each.scope.cells)
                       if (act, cell) in rights and post.lends(act, post.division, scene.law.divisions)]  # fmt: skip
             yield held_told(each) | {"post": post.number, "usable": usable}

@@ -64,8 +64,8 @@ def orphans(found: Roll, at: datetime) -> list[Orphan]:
     for unit in found.units:
         if unit.kind == "village":
             posts = found.posts.get(unit.id, ())
-            kept = rule.kept(unit.id, posts, found.held.get(unit.id, ()), found.grants, at)
-            told.append(rule.orphaned(unit, posts, kept, at))
+            kept = rule.kept(unit.id, posts, found.held.get(unit.id, ()), found.grants, found.seats, at)
+            told.append(rule.orphaned(unit, posts, kept, found.grants, found.seats, at))
     return [each for each in told if each is not None]
 
 

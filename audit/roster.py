@@ -11,9 +11,9 @@ from sqlalchemy import Connection, text
 
 from authz import grant as grants
 from authz import post as rule
-from authz.decision import rests
 from authz.grant import Grant
 from authz.post import Person, Post, Unit
+from authz.tenure import Seats
 
 Codes = frozenset[str] | None
 
@@ -31,11 +31,13 @@ def posts(connection: Connection, which: str, **binds: Any) -> list[tuple[Post, 
     return [(rule.joined(known[row["number"]], known), row["since"]) for row in rows]
 
 
-def vacated(connection: Connection, found: Iterable[Grant], at: datetime) -> frozenset[int]:
-    """Those of the grants whose holder is not in the post they rest on: whatever their state, nobody can use them."""
-    own = [each for each in found if each.holder_person is not None]
-    held = posts(connection, "person = ANY(:ids)", ids=sorted({each.holder_person or "" for each in own}))
-    return frozenset(each.number for each in own if not any(rests(each, post) and post.live(at) for post, _ in held))
+def seats(connection: Connection, found: Iterable[Grant]) -> Seats:
+    """The posts of the persons to whom these grants are made out."""
+    persons = sorted({each.holder_person for each in found if each.holder_person is not None})
+    held: dict[str, list[Post]] = {}
+    for post, _ in posts(connection, "person = ANY(:ids)", ids=persons) if persons else ():
+        held.setdefault(post.person, []).append(post)
+    return held
 
 
 def deputies(
@@ -62,6 +64,8 @@ class Roll:
     pairs: Mapping[str, tuple[int, int]]
     held: Mapping[str, tuple[Grant, ...]]
     grants: Mapping[int, Grant]
+    seats: Seats
+    """The posts of whoever these grants, and those above them, are made out to."""
 
 
 _PAIRS = """
@@ -88,7 +92,15 @@ def roll(connection: Connection, within: Codes, at: datetime, known: int | None 
     pairs = {row.unit: (row.primary_post, row.deputy_post) for row in named}
     held, chains = _held(connection, sorted(each.id for each in units if each.kind == "village"), at)
     kept = {unit: tuple(each) for unit, each in staff.items()}
-    return Roll(tuple(sorted(units, key=lambda each: each.id)), kept, people, pairs, held, chains)
+    return Roll(
+        tuple(sorted(units, key=lambda each: each.id)),
+        kept,
+        people,
+        pairs,
+        held,
+        chains,
+        seats(connection, chains.values()),
+    )
 
 
 def _held(

@@ -16,9 +16,10 @@ from audit import roster
 from audit.entry import Entry
 from authz import grant as grants
 from authz.edit import EditPermitted
-from authz.grant import Grant, chain, effective
+from authz.grant import Grant, chain
 from authz.handover import DutyHandedOver
 from authz.post import Post
+from authz.tenure import vacant, worth
 from authz.transfer import TransferRecorded
 
 FURTHEST = 50
@@ -119,8 +120,11 @@ def assisting(connection: Connection, household: str, at: datetime) -> Sequence[
         text("SELECT * FROM grants WHERE ended IS NULL AND number = ANY(:numbers)"), {"numbers": above}
     )
     known = {row["number"]: grants.read(dict(row)) for row in rows.mappings()}
-    empty = roster.vacated(connection, mine, at)
-    return [each for each in mine if each.number not in empty and effective(chain(each, known), at)[0] == "live"]
+    seats = roster.seats(connection, (*mine, *known.values()))
+    return [
+        each for each in mine
+        if not vacant(each, seats, at) and worth(chain(each, known), seats, at)[0] == "live"
+    ]  # fmt: skip
 
 
 def transfers_page(

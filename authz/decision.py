@@ -6,7 +6,8 @@ operations on cells by a grant: the holding itself must satisfy the one rule of 
 ancestor up to the regional grant must be live and contain the act too (parental consent, S34).
 
 A refusal names the axis on which the best grant failed. "Best" is the grant that got furthest along
-division, cell, operation, data year, households, period, revocation, suspension, record cap, confirmation after the divisions changed.
+division, cell, operation, data year, households, period, revocation, suspension, holders above in office, record cap,
+confirmation after the divisions changed.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from authz import edition, refusal, trim
+from authz import edition, refusal, tenure, trim
 from authz.fact import Fact
 from authz.grant import Grant, chain
 from authz.law import Law
 from authz.post import Person, Post
 from authz.refusal import Denied
 from authz.register import Rows
+from authz.tenure import rests
 
-__all__ = ["AXES", "Law", "Permit", "Refused", "Scene", "Wish", "decide", "held", "rests", "sensible", "who_can_grant"]
+__all__ = ["AXES", "Law", "Permit", "Refused", "Scene", "Wish", "decide", "held", "sensible", "who_can_grant"]
 
 
 class Refused(Fact):
@@ -140,12 +142,6 @@ def held(rows: Rows, post: Post) -> Iterator[Grant]:
             yield grant
 
 
-def rests(grant: Grant, post: Post) -> bool:
-    """Whether a grant made out to a person rests on this post of his."""
-    earlier = post.valid_from < grant.issued_at or (post.valid_from == grant.issued_at and post.number < grant.number)
-    return grant.holder_person == post.person and earlier and grant.issued_at < post.valid_until
-
-
 def decide(scene: Scene, post: Post, wish: Wish, at: datetime | None = None) -> Permit:
     """A permit, or the refusal that names the first thing missing and who may grant it. `at` defaults to the scene's."""
     at = at or scene.at
@@ -187,6 +183,10 @@ def _other_year(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
     return any(each.scope.data_year not in (None, wish.data_year) for each in links)
 
 
+def _left(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
+    return any(tenure.vacant(each, scene.rows.posts, at) for each in links[:-1])
+
+
 def _off_list(scene: Scene, links: Links, wish: Wish, at: datetime) -> bool:
     return any(each.scope.households is not None and wish.household not in each.scope.households for each in links)
 
@@ -209,6 +209,7 @@ _ASKED: tuple[tuple[str, type[Denied], Callable[[Scene, Links, Wish, datetime], 
     ("period", refusal.OutsidePeriod, lambda scene, links, wish, at: not all(each.current(at) for each in links)),
     ("revoked", refusal.Revoked, lambda scene, links, wish, at: any(each.revoked(at) for each in links)),
     ("suspended", refusal.Suspended, lambda scene, links, wish, at: any(each.suspended(at) for each in links)),
+    ("holder", refusal.Vacated, _left),
     ("max_records", refusal.RecordLimit, lambda scene, links, wish, at: not within_cap(scene.rows, links, wish)),
     ("edition", refusal.ScopeNeedsConfirmation, _unconfirmed),
 )
@@ -241,6 +242,7 @@ def who_can_grant(scene: Scene, post: Post, wish: Wish, at: datetime) -> list[di
         for each in reversed(chain(grant, scene.rows.grants)[:-1]):
             if (
                 each.live(at)
+                and not tenure.vacant(each, scene.rows.posts, at)
                 and each.covers(wish.division, scene.law.divisions)
                 and each.includes(wish.operation, wish.cell)
             ):

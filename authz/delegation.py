@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from authz import edition, refusal, staffing, term, trim
-from authz.decision import Scene, rests
+from authz.decision import Scene
 from authz.division import Divisions
 from authz.fact import instant
-from authz.grant import Grant, GrantIssued, Misfit, Scope, chain, effective, misfits
+from authz.grant import Grant, GrantIssued, Misfit, Scope, chain, misfits
 from authz.post import Post, Unit
+from authz.tenure import VACATED, rests, worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,9 @@ def _delegator(links: Sequence[Grant], scene: Scene) -> Post:
         raise refusal.NotEmployed(missing="post")
     if post.unit != parent.holder_unit or not (parent.holder_person is None or rests(parent, post)):
         raise refusal.Denied("只有持有该授权的单位的管理员可以转授", missing="holder", grant=parent.number)
-    state, because = effective(links, scene.at)
-    ended = {"revoked": refusal.Revoked, "suspended": refusal.Suspended}.get(state, refusal.OutsidePeriod)
+    state, because = worth(links, scene.rows.posts, scene.at)
+    told = {"revoked": refusal.Revoked, "suspended": refusal.Suspended, VACATED: refusal.Vacated}
+    ended = told.get(state, refusal.OutsidePeriod)
     if state != "live":
         raise ended(missing="grant", grant=because)
     return post

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
-from authz import edition, refusal
+from authz import edition, refusal, tenure
 from authz import scope as scopes
 from authz.asking import Verdict, ask
 from authz.decision import Permit, Scene, Wish, held, within_cap
@@ -209,7 +209,7 @@ def _link(scene: Scene, grant: Grant, at: datetime) -> dict[str, Any]:
     return {
         "grant": grant.number, "holder": grant.holder_unit, "holder_name": _unit(scene, grant.holder_unit),
         "document": grant.document, "division": grant.scope.division, "division_name": grant.division_name,
-        "state": grant.state(at), "from": instant(grant.scope.valid_from), "until": instant(grant.scope.valid_until),
+        "state": tenure.state(grant, scene.rows.posts, at), "from": instant(grant.scope.valid_from), "until": instant(grant.scope.valid_until),
         "recorded": instant(grant.issued_at),
     }  # fmt: skip
 
@@ -235,6 +235,7 @@ def axes(links: tuple[Grant, ...], scene: Scene, wish: Wish, at: datetime) -> li
     ]
     tightest = min(caps, key=lambda each: each[1] - each[0], default=None)
     covered = all(edition.standing(each, wish.division, scene.law) == "covers" for each in links)
+    away = any(tenure.vacant(each, scene.rows.posts, at) for each in links[:-1])
     told: tuple[tuple[str, Any, Any, bool], ...] = (
         ("division", links[-1].scope.division, wish.division, covered),
         ("cell", sorted(cells), wish.cell, wish.cell in cells),
@@ -249,6 +250,7 @@ def axes(links: tuple[Grant, ...], scene: Scene, wish: Wish, at: datetime) -> li
         ("period", [instant(begin), instant(end)], instant(at), begin <= at < end),
         ("revoked", any(each.revoked(at) for each in links), False, not any(each.revoked(at) for each in links)),
         ("suspended", any(each.suspended(at) for each in links), False, not any(each.suspended(at) for each in links)),
+        ("holder", not away, True, not away),
         (
             "max_records",
             None if tightest is None else [*tightest],

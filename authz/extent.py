@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from authz import clash, edition
 from authz.decision import Scene, held
 from authz.division import Divisions
-from authz.grant import Grant, chain, effective, narrowed
+from authz.grant import Grant, chain
 from authz.post import Post
 from authz.refusal import Denied
+from authz.tenure import last, worth
 
 NOTICE = "lapse_notice_days"
 _NOTICE_DAYS = 14
@@ -60,7 +61,7 @@ def extents(post: Post, scene: Scene) -> Iterator[Extent]:
     left, _ = clash.trimmed(scene, post, scene.at)
     for grant in held(left.rows, post):
         links = chain(grant, scene.rows.grants)
-        if effective(links, scene.at)[0] == "live":
+        if worth(links, scene.rows.posts, scene.at)[0] == "live":
             yield from _of_chain(links, post, scene)
 
 
@@ -80,7 +81,7 @@ def _of_chain(links: Sequence[Grant], post: Post, scene: Scene) -> Iterator[Exte
         for operations, cells in _deeds(links, place, post, scene).items():
             yield Extent(
                 post, place, tuple(sorted(cells)), tuple(sorted(operations)), next(iter(years), None),
-                min(narrowed(links), post.valid_until), links[-1], links[0].document, listed, min(room, default=None),
+                min(last(links, scene.rows.posts, scene.at), post.valid_until), links[-1], links[0].document, listed, min(room, default=None),
             )  # fmt: skip
 
 

@@ -130,7 +130,7 @@ _COLUMNS = (
 
 
 STATES = ("revoked", "expired", "suspended", "pending", "live")
-"""From the worst to the best: a chain is worth its worst link."""
+"""From the worst to the best: a chain is worth its worst link. Who holds it is another question (`authz/tenure.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

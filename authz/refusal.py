@@ -31,7 +31,6 @@ class Refusal(Exception):
         cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
 
-# --- bytes and form -------------------------------------------------------------------------------------------------
 class Unreadable(Refusal):
     title = "请求内容无法解析，请检查报文格式后重新提交"
 
@@ -84,7 +83,6 @@ class Unknown(Refusal):
     title = "没有这个事项，或者您无权查看"
 
 
-# --- who asks -------------------------------------------------------------------------------------------------------
 class Stranger(Refusal):
     title = "身份凭证无效或已过期，请重新登录"
 
@@ -93,7 +91,6 @@ class Throttled(Refusal):
     title = "请求过于频繁，请稍候再试"
 
 
-# --- authority ------------------------------------------------------------------------------------------------------
 class Denied(Refusal):
     title = "您没有办理此事项的权限"
     recorded = True
@@ -143,6 +140,10 @@ class Suspended(Denied):
     title = "所依据的授权已被停用"
 
 
+class Vacated(Denied):
+    title = "上级授权的持有人已不在该授权所依据的岗位，请由发出上级授权的单位改授在任的同志，再由其重新转授"
+
+
 class RecordLimit(Denied):
     title = "已达到授权批准的户数上限"
 
@@ -175,7 +176,6 @@ class NotWitnessed(Denied):
     title = "没有登记在册的见证人的有效联署，请核对见证密钥，或请系统管理员登记见证人"
 
 
-# --- state ----------------------------------------------------------------------------------------------------------
 class Conflict(Refusal):
     title = "当前状态下不能办理此事项，请刷新后再试"
     recorded = True
@@ -209,7 +209,6 @@ class Unconditional(Refusal):
     title = "请带上 If-Match（事项版本）再提交"
 
 
-# --- rules about well-formed wishes ---------------------------------------------------------------------------------
 class Unacceptable(Refusal):
     title = "内容不符合办理规定，请按提示更正"
     recorded = True
@@ -287,7 +286,6 @@ class BadAttachment(Unacceptable):
     title = "附件不符合要求：只接受 PDF、OFD、PNG、JPEG、DOCX、XLSX 文件，内容须与类型一致"
 
 
-# --- closed ---------------------------------------------------------------------------------------------------------
 class Closed(Refusal):
     title = "系统暂时不能记录，因此暂停办理，请稍后重试"
 

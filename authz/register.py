@@ -26,10 +26,10 @@ from sqlalchemy.exc import DBAPIError
 
 from authz import grant as grants
 from authz import post as posts
-from authz import traces
+from authz import tenure, traces
 from authz.fact import Amend, Change, Once, Put
 from authz.household import Household
-from authz.post import Person, Unit
+from authz.post import Person, Post, Unit
 from authz.rows import Reads, Rows, union
 from authz.tables import VERSIONED, charter
 
@@ -146,11 +146,8 @@ def _fetch_posts(ask: _Asking, reads: Reads, rows: Rows) -> None:
         ("unit", sorted(reads.staff)),
     )
     found = sorted(ask("post", *keys), key=lambda row: row["number"])
-    known = {row["number"]: posts.read(row) for row in found}
-    wanted = {each for post in known.values() for each in (post.deputy_for, post.rests_on) if each is not None}
-    borne = known | {row["number"]: posts.read(row) for row in ask("post", ("number", sorted(wanted - known.keys())))}
-    for row in found:
-        made = posts.joined(known[row["number"]], borne)
+    whole, borne, wanted = _joined(ask, found)
+    for row, made in zip(found, whole, strict=True):
         rows.post[made.number] = made
         rows.posts.setdefault(made.person, []).append(made)
         rows.staff.setdefault(made.unit, []).append(made)
@@ -158,6 +155,14 @@ def _fetch_posts(ask: _Asking, reads: Reads, rows: Rows) -> None:
     people = {each.person for each in rows.post.values() if each.unit in reads.staff}
     people |= {borne[each].person for each in wanted & borne.keys()}
     _fetch_people(ask, rows, ("id", sorted(people - rows.people.keys())))
+
+
+def _joined(ask: _Asking, found: Sequence[Row]) -> tuple[list[Post], dict[int, Post], set[int]]:
+    """These posts, deputyships joined to those they rest on; with all of them by number, and the numbers of the latter."""
+    known = {row["number"]: posts.read(row) for row in found}
+    wanted = {each for post in known.values() for each in (post.deputy_for, post.rests_on) if each is not None}
+    borne = known | {row["number"]: posts.read(row) for row in ask("post", ("number", sorted(wanted - known.keys())))}
+    return [posts.joined(known[row["number"]], borne) for row in found], borne, wanted
 
 
 def _fetch_people(ask: _Asking, rows: Rows, *keys: tuple[str, Sequence[str]]) -> None:
@@ -176,6 +181,11 @@ def _fetch_grants(ask: _Asking, reads: Reads, rows: Rows, at: datetime) -> None:
         rows.grants[made.number] = made
         rows.by_unit.setdefault(made.holder_unit, []).append(made)
         rows.versions["grants", made.number] = row["since"]
+    if above := sorted(
+        tenure.above(rows.grants.values())
+    ):  # whoever they are: all below is worth something while they sit
+        seats = _joined(ask, sorted(ask("post", ("person", above)), key=lambda row: row["number"]))[0]
+        rows.posts |= {person: [each for each in seats if each.person == person] for person in above}
     capped = [each.number for each in rows.grants.values() if each.scope.max_records is not None]
     if capped:
         until = FOR_EVER if ask.known is None else ask.known

@@ -20,9 +20,9 @@ from authz.grant import (
     GrantRevoked,
     GrantSuspended,
     chain,
-    effective,
     misfits,
 )
+from authz.tenure import worth
 
 REGION = "region_approver"
 MOST_CUT = 1_500
@@ -83,10 +83,10 @@ def narrow(
         raise refusal.NothingNarrowed()
     if max(scope.valid_from, scene.at) >= scope.valid_until:
         raise refusal.EmptyInterval("收窄后的结束时间应晚于现在；要立即终止请办理收回")
-    known = scene.rows.grants | {grant.number: replace(grant, scope=scope)}
+    seats, known = scene.rows.posts, scene.rows.grants | {grant.number: replace(grant, scope=scope)}
     cut = tuple(
         each.number for each in scene.rows.below(grant.number)
-        if effective(chain(each, known), scene.at)[0] != effective(chain(each, scene.rows.grants), scene.at)[0]
+        if worth(chain(each, known), seats, scene.at)[0] != worth(chain(each, scene.rows.grants), seats, scene.at)[0]
         or (misfits(scope, each.scope, divisions) and not misfits(grant.scope, each.scope, divisions))
     )  # fmt: skip
     return GrantNarrowed(
@@ -118,9 +118,9 @@ def ruled(links: Sequence[Grant], scene: Scene) -> Grant:
 
 
 def _living(grant: Grant, scene: Scene) -> tuple[int, ...]:
-    known, at = scene.rows.grants, scene.at
+    known, seats, at = scene.rows.grants, scene.rows.posts, scene.at
     below = scene.rows.below(grant.number)
-    return tuple(each.number for each in below if effective(chain(each, known), at)[0] in ("live", "pending"))
+    return tuple(each.number for each in below if worth(chain(each, known), seats, at)[0] in ("live", "pending"))
 
 
 def _spans(grant: Grant) -> tuple[tuple[str | None, ...], ...]:

@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Final
 
 from authz import competence, duty, refusal
-from authz.decision import Scene, rests
+from authz.decision import Scene
 from authz.fact import Change, Fact, Put, Where, instant
-from authz.grant import Grant, chain, effective
+from authz.grant import Grant, chain
 from authz.policy import PolicySet
 from authz.post import Person, Post, Unit
+from authz.tenure import Seats, rests, vacant
 
 COLLECTING: Final = ("village_collector", "first_secretary", "grid_worker")
 PAIRED: Final = ("county_admin", "township_admin")
@@ -114,15 +115,20 @@ def _whole(pair: tuple[int, int], posts: Iterable[Post], people: Mapping[str, Pe
     return len(live) == len(pair)
 
 
-def orphaned(unit: Unit, posts: Sequence[Post], grants: Iterable[Grant], at: datetime) -> Orphan | None:
-    """Whether a village is one. `grants` are those made out to it that are worth something at that instant."""
+def orphaned(
+    unit: Unit, posts: Sequence[Post], grants: Iterable[Grant], known: Mapping[int, Grant], seats: Seats, at: datetime
+) -> Orphan | None:
+    """Whether a village is one. `grants` are those `kept` for it; `seats` are the posts of whoever those above them are
+    made out to."""
     hands = [each for each in posts if each.role in COLLECTING and each.live(at)]
     usable, idle = False, list[int]()
     for grant in grants:
         if grant.role in COLLECTING:
+            above = chain(grant, known)[:-1]
             fit = [
                 each for each in hands if each.role == grant.role and (not grant.holder_person or rests(grant, each))
-            ]
+                and not any(vacant(link, seats, at) for link in above)
+            ]  # fmt: skip
             usable, idle = usable or bool(fit), idle if fit else [*idle, grant.number]
     if not hands:
         return Orphan(unit, NOBODY, tuple(idle))
@@ -130,18 +136,22 @@ def orphaned(unit: Unit, posts: Sequence[Post], grants: Iterable[Grant], at: dat
 
 
 def kept(
-    unit: str, posts: Sequence[Post], grants: Iterable[Grant], known: Mapping[int, Grant], at: datetime
+    unit: str, posts: Sequence[Post], grants: Iterable[Grant], known: Mapping[int, Grant], seats: Seats, at: datetime
 ) -> list[Grant]:
-    """The grants of a village that count for it: those in force, and those at rest since whom they were made out to
-    left. What somebody suspended for a reason is not missed."""
-    found = []
-    for each in grants:
-        links = chain(each, known)
-        gone = each.holder_person is not None and not any(rests(each, post) and post.live(at) for post in posts)
-        above = links[:-1] and effective(links[:-1], at)[0] == "live"
-        if effective(links, at)[0] == "live" or (gone and above and each.state(at) == "suspended"):
-            found.append(each)
-    return [each for each in found if each.holder_unit == unit]
+    """The grants of a village that count for it: those in force, and those of which nothing is wanting but whom they, or
+    one above them, were made out to. What somebody suspended for a reason is not missed."""
+    staff: dict[str, list[Post]] = {}
+    for post in posts:
+        staff.setdefault(post.person, []).append(post)
+
+    def counted(link: Grant, held: Seats) -> bool:
+        state = link.state(at)
+        return state == "live" or (state == "suspended" and vacant(link, held, at))
+
+    return [
+        each for each in grants
+        if each.holder_unit == unit and counted(each, staff) and all(counted(link, seats) for link in chain(each, known)[:-1])
+    ]  # fmt: skip
 
 
 def name_pair(unit: Unit, primary: Post | None, deputy: Post | None, people: Mapping[str, Person], at: datetime,
@@ -194,7 +204,8 @@ def left(ended: Post, staff: Sequence[Post], at: datetime, scene: Scene) -> tupl
 
 def _orphaned(unit: Unit, posts: Sequence[Post], at: datetime, scene: Scene) -> Orphan | None:
     rows = scene.rows
-    return orphaned(unit, posts, kept(unit.id, posts, rows.by_unit.get(unit.id, ()), rows.grants, at), at)
+    mine = kept(unit.id, posts, rows.by_unit.get(unit.id, ()), rows.grants, rows.posts, at)
+    return orphaned(unit, posts, mine, rows.grants, rows.posts, at)
 
 
 WORDS: Final = {

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Sequence
 
 from authz import post as posts
 from authz import refusal, revocation, staffing
-from authz.decision import Scene, rests
+from authz.decision import Scene
 from authz.fact import Fact
 from authz.grant import Grant
 from authz.post import Appointment, Post, PostAssigned, stretch
+from authz.tenure import rests
 
 Work = tuple[str, str]
 """Something unfinished: its kind, and its number or (a household's move) its token."""

@@ -114,7 +114,16 @@ class Envelope:
         return {number: each for number, each in self.seats.items() if each.person == person and self.sits(each, at)}
 
     def alive(self, number: int, at: datetime) -> bool:
-        return all(each.running(at) and not each.dead(at) and not each.resting(at) for each in self.line(number))
+        return all(
+            each.running(at) and not each.dead(at) and not each.resting(at)
+            and (each.person is None or each.number == number or self.manned(each, at))
+            for each in self.line(number)
+        )  # fmt: skip
+
+    def manned(self, held: Holding, at: datetime) -> bool:
+        """Whether he whom it was made out to sits, in that unit and role, where he sat then."""
+        seats = [self.seats[each] for each in held.on]
+        return any((each.unit, each.role) == (held.unit, held.role) and self.sits(each, at) for each in seats)
 
     def give(self, *told: Any) -> None:
         """A holding of the present edition."""
@@ -259,6 +268,7 @@ class Envelope:
         return {
             each for each in self.below(number)
             if not any(link.dead(now) or link.resting(now) or link.over(now) for link in self.line(each))
+            and all(link.person is None or self.manned(link, now) for link in self.line(each)[:-1])
         }  # fmt: skip
 
     def usable(self, number: int, now: datetime) -> set[int]:

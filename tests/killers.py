@@ -18,6 +18,7 @@ FIRST, LAST = 25, 200
 
 PROBES = {
     "decision": ("test_authority", "test_decision", "test_trimmed"),
+    "tenure": ("test_vacant", "test_authority"),
     "grant": ("test_limits", "test_grant", "test_taking_back", "test_handing_on", "test_delegation"),
     "delegation": ("test_handing_on", "test_delegation", "test_term"),
     "revocation": ("test_taking_back", "test_revocation"),
@@ -40,7 +41,7 @@ LONG = frozenset((
     "test_no_handover_gives_more_than_was_held",
 ))  # fmt: skip
 """Tests that take long; asked when nothing else has noticed."""
-APART = frozenset(("approval", "clash", "competence", "edition", "duty", "kin", "step", "handover"))
+APART = frozenset(("approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "tenure"))
 """Modules that lives seldom come by: their own tests are asked first, and few lives after."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from authz import confirmation, decision, edition, filing, household, lineage, step, transfer, window
+from authz import confirmation, decision, edition, filing, household, lineage, step, tenure, transfer, window
 from authz import deputy as deputies
 from authz.confirmation import GrantConfirmed, UnitConfirmed
 from authz.decision import Law, Scene
@@ -136,6 +136,8 @@ LAPSES: dict[str, tuple[Patch, ...]] = {
     "what a county forbids is done all the same": ((Law, "permits", _regional_only),),
     "a narrowing binds the county's own office alone": ((Law, "permits", _anywhere),),
     # people
+    "what he handed on outlives his post": ((tenure, "vacant", lambda grant, seats, at: False),),
+    "what he handed on rests on any post of his": ((tenure, "rests", lambda grant, post: grant.holder_person == post.person),),
     "what was his own goes with him": ((transfer, "rests", lambda grant, post: False),),
     "a deputyship is not ended": ((deputies.DeputyEnded, "changes", lambda self, where: ()),),
     "a void token still acts": ((Scene, "enter", _any_token),),

@@ -11,13 +11,13 @@ from typing import Any
 from areas import UNLIMITED
 from draws import MOVERS, MOVES, Draw, attempt
 from envelope import Seat
-from realm import DAY, LEAD
+from realm import DAY, LEAD, TOWN
 from verdicts import Verdicts
 
 from authz import refusal
 from authz.delegation import Wanted
 from authz.grant import GrantRevoked, GrantSuspended
-from authz.post import PostAssigned, PostEnded
+from authz.post import FAR, PostAssigned, PostEnded
 
 SEEDS = int(os.environ.get("CONTAINMENT_SEQUENCES", "2000"))
 STEPS = 28
@@ -205,6 +205,33 @@ class Life(Verdicts):
             made = box._replace(begin=max(box.begin, self.now), cap=cap)
             self.envelope.give(told[0], held.number, LEAD, None, "county_clerk", LEAD, self.now, [made], held.division)
 
+    def entrust(self, draw: Draw) -> None:
+        """The county makes a part out to the township's administrator himself, he hands it on to a village, and leaves."""
+        village = "640324100201"
+        mine = [each for each in self.envelope.holdings.values() if (each.unit, each.role) == (LEAD, "county_admin")]
+        for person, taker, role, place in (
+            ("p-2", "p-4", "township_admin", TOWN), ("p-4", f"u-{village}-village", "village_collector", village),
+        ):  # fmt: skip
+            known = {*self.envelope.holdings}
+            if mine and place in self.envelope.land.inside(mine[-1].division):
+                held, box = mine[-1], mine[-1].limits[-1]
+                seats = [each for each in self.envelope.seats.values() if each.person == person]
+                self.hand(seats[0], held, Wanted(taker, role, place, box.cells, box.operations, box.begin, box.until))
+            mine = [each for number, each in self.envelope.holdings.items() if number not in known]
+        if mine:
+            self.entrusted(draw, next(n for n, each in self.envelope.seats.items() if each.person == "p-4"))
+
+    def entrusted(self, draw: Draw, number: int) -> None:
+        """He leaves now, soon, or not at all; the village is asked at once, and about the days to come."""
+        until = draw.choice((None, self.now + 2 * DAY, self.now + 4 * DAY, FAR))
+        if until != FAR:
+            told = self.take("leave", self.realm.leave, number, until)
+            if not isinstance(told, refusal.Refusal):
+                self.left(number, told[1])
+        seat = next(each for each in self.envelope.seats.values() if each.person == "p-6")
+        for days in (0, 1, 2, 3, 4, 6):
+            self.compare(seat, self.wish(draw, seat)[1], self.now + days * DAY)
+
     def step(self, draw: Draw) -> None:
         getattr(self, draw.choice(WEIGHTED))(draw)
         self.check(draw)
@@ -237,8 +264,9 @@ ACTS = {
 WEIGHTED = tuple(name for name, weight in ACTS.items() for _ in range(weight))
 
 
-DEEP = 6
-"""One life in so many begins with a chain that is as long as a chain may be, or nearly."""
+DEEP, ENTRUSTED = 6, 3
+"""One life in so many begins with a chain that is as long as a chain may be, or nearly; and one, with a grant that was
+made out to somebody who handed it on."""
 
 
 def walk(seed: int, steps: int = STEPS) -> Life:
@@ -248,6 +276,8 @@ def walk(seed: int, steps: int = STEPS) -> Life:
     life.ask(draw)
     if seed % DEEP == 0:
         life.descend()
+    if seed % DEEP == ENTRUSTED:
+        life.entrust(draw)
     for _ in range(steps):
         life.step(draw)
     return life

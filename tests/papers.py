@@ -50,7 +50,7 @@ class Papers:
 
     def __init__(self) -> None:
         self.realm, self.envelope = Country(), Envelope(START - 9 * DAY, FAR)
-        self.permits = self.refusals = 0
+        self.permits = self.refusals = self.vacated = 0
         self.closed = set[int]()
         self.met = Counter[tuple[str, bool]]()
 

@@ -99,7 +99,7 @@ RELAPSES: dict[str, tuple[ModuleType, tuple[Patch, ...]]] = {
     # RANGER-5592, RANGER-5598
     "an expired grant is used on": (grants, ((Grant, "current", lambda self, at: self.scope.valid_from <= at and self.issued_at <= at),)),
     "expiry is asked of the last link only": (decision, ((decision, "chain", lambda grant, known: (grant,)),)),
-    "a delegation outlives its parent": (delegation, ((delegation, "effective", lambda links, at: ("live", 0)),)),
+    "a delegation outlives its parent": (delegation, ((delegation, "worth", lambda links, seats, at: ("live", 0)),)),
     # JumpServer 7128
     "an approver who left decides on": (decision, ((Scene, "enter", _post_kept),)),
     "a post that ended still permits": (decision, ((posts.Post, "live", lambda self, at: True),)),

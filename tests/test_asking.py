@@ -30,7 +30,7 @@ HOMES = st.sampled_from(
 
 
 def scene(rows: Rows, at: datetime, homes: tuple[str, str] | None = None) -> Scene:
-    rows.posts, rows.post = {POST.person: [POST]}, {POST.number: POST}
+    rows.posts, rows.post = {**rows.posts, POST.person: [POST]}, {POST.number: POST}
     rows.people[POST.person] = Person(POST.person, "n-1", 0)
     if homes is not None:
         rows.households = {token: Household(token, *homes) for token in TOKENS}

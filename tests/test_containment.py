@@ -58,7 +58,7 @@ def _ruled(name: str) -> Any:
     return rule(given=st.data())(act)
 
 
-for each in ACTS:
+for each in (*ACTS, "entrust"):
     setattr(Walked, f"do_{each}", _ruled(each))
 
 TestWalked = Walked.TestCase
@@ -93,6 +93,7 @@ CORNERS: dict[str, Callable[[Life], Any]] = {
     "personal": lambda life: any(each.person for each in life.envelope.holdings.values()),
     "moved": lambda life: len(life.envelope.seats) > len(PEOPLE),
     "edited": lambda life: life.realm.rows.seen,
+    "left behind": lambda life: life.vacated,
     "deputy": lambda life: any(each.leans for each in life.envelope.seats.values()),
     "edition": lambda life: life.envelope.land.changed,
     "recoded": lambda life: life.envelope.land.became,

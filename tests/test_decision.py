@@ -43,7 +43,7 @@ def scopes(draw: Any) -> Scope:
 @st.composite
 def worlds(draw: Any) -> Rows:
     """Grants that need not be contained in their parents: the decision must not rely on checks made on write."""
-    rows = Rows()
+    rows = Rows(posts={"p-1": [POST]})
     for number in range(1, draw(st.integers(1, 5)) + 1):
         parent = draw(st.sampled_from([None, *rows.grants]))
         mine = draw(st.booleans()) or number == 1
@@ -58,6 +58,11 @@ def worlds(draw: Any) -> Rows:
             revoked_at=draw(st.sampled_from([None, None, HOURS[1], HOURS[3]])),
             rests=draw(st.sampled_from([(), (), ((HOURS[1], HOURS[2], None),), ((HOURS[3], None, None),)])),
         )  # fmt: skip
+        if grant.holder_person == "p-2" and draw(st.booleans()):
+            mine_then = replace(POST, number=50 + number, person="p-2", unit=grant.holder_unit, role=grant.role)
+            rows.posts.setdefault("p-2", []).append(
+                replace(mine_then, valid_until=draw(st.sampled_from([HOURS[2], FAR])))
+            )
         rows.grants[number] = grant
         rows.by_unit.setdefault(grant.holder_unit, []).append(grant)
         rows.used[number] = draw(st.integers(0, 2))
@@ -82,9 +87,17 @@ def oracle(rows: Rows, post: Post, wish: Wish, at: datetime) -> set[int]:
         while link.parent is not None:
             link = rows.grants[link.parent]
             links.append(link)
-        if all(_contains(each, wish, at, rows, divisions) for each in links):
+        if all(_contains(each, wish, at, rows, divisions) for each in links) and all(
+            each.holder_person is None or _sat(each, at, rows) for each in links[1:]
+        ):
             found.add(grant.number)
     return found
+
+
+def _sat(link: Grant, at: datetime, rows: Rows) -> bool:
+    """Whether he whom it was made out to was in that seat when it was issued, and is at the instant."""
+    seats = [each for each in rows.posts.get(link.holder_person or "", ()) if each.unit == link.holder_unit]
+    return any(each.role == link.role and link.issued_at < each.valid_until and at < each.valid_until for each in seats)
 
 
 def _contains(link: Grant, wish: Wish, at: datetime, rows: Rows, divisions: Any) -> bool:
@@ -163,6 +176,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"issued_at": HOURS[3]}, "outside_period"),
     ({"revoked_at": HOURS[2]}, "revoked"),
     ({"rests": ((HOURS[1], None, None),)}, "suspended"),
+    ({"holder_person": "p-2"}, "vacated"),
     ({"max_records": 1}, "record_limit"),
 ]
 
@@ -196,7 +210,8 @@ def test_without_its_condition_the_limit_would_not_bind(
 
 
 KINDS = (refusal.OutsideDivision, refusal.OutsideCell, refusal.OutsideOperation, refusal.WrongYear,
-         refusal.OutsideHouseholds, refusal.OutsidePeriod, refusal.Revoked, refusal.Suspended, refusal.RecordLimit)  # fmt: skip
+         refusal.OutsideHouseholds, refusal.OutsidePeriod, refusal.Revoked, refusal.Suspended,
+         refusal.Vacated, refusal.RecordLimit)  # fmt: skip
 
 
 def test_every_axis_has_a_case() -> None:

@@ -49,7 +49,7 @@ LAW = small_law()
 
 
 def scene(rows: Rows, at: Any, post: Post) -> Scene:
-    rows.posts, rows.post = {post.person: [post]}, {post.number: post}
+    rows.posts, rows.post = {**rows.posts, post.person: [post]}, {post.number: post}
     rows.people[post.person] = Person(post.person, "n-1", 0)
     return Scene(rows, at, 100, LAW, rows.people[post.person], post)
 
@@ -120,19 +120,19 @@ def test_a_county_that_forbids_and_a_place_that_waits_split_a_grant() -> None:
         assert ("verify" in each.operations) != forbidden
 
 
-@pytest.mark.parametrize("part", ["_way_stands", "_inside_stands", "narrowed", "permits", "effective", "lends"])
+@pytest.mark.parametrize("part", ["_way_stands", "_inside_stands", "narrowed", "permits", "worth", "lends"])
 def test_without_one_of_its_conditions_an_extent_says_too_much(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative controls: each condition of an extent is one that the property would miss."""
     post = DEPUTY if part == "lends" else POST
     changed: dict[str, Any] = {"division": "64", "edition": "" if part.endswith("_stands") else NEW}
-    above = whole(**changed, rests=((HOURS[1], None, None),) if part == "effective" else ())
+    above = whole(**changed, rests=((HOURS[1], None, None),) if part == "worth" else ())
     grant = whole(2, **changed, parent=1, path=(1, 2))
     found = scene(Rows(grants={1: above, 2: grant}, by_unit={POST.unit: [grant]}), HOURS[2], post)
     real = asked(found, post)
     assert listed(found, post) == real
     if part.endswith("_stands"):
         monkeypatch.setattr(extent, part, lambda *given: True)
-    elif part == "effective":
+    elif part == "worth":
         monkeypatch.setattr(extent, part, lambda *given: ("live", 1))
     elif part == "lends":
         monkeypatch.setattr(Post, part, lambda *given: True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from acts import Say, laws, loaded
 from conftest import World
 from statements import watched
-from worlds import COLLECTOR, VILLAGE, Town
+from worlds import COLLECTOR, TOWN_ADMIN, VILLAGE, YUHAI, Town
 
 from audit.ledger import Ledger
 
@@ -52,6 +53,16 @@ def test_a_batch_asks_as_many_statements_as_one_edit(town: Town) -> None:
     assert asked(town, *edits(town, 200)) == one
     assert len(one) <= 12, one
     assert [each for each in one if each.startswith(("SELECT pg_advisory", "SELECT size,", "UPDATE"))] == one[:2]
+
+
+@pytest.mark.parametrize(("holder", "more"), [("u-640324100-township", 0), (TOWN_ADMIN, 1)])
+def test_only_a_person_above_costs_a_statement(town: Town, holder: str, more: int) -> None:
+    """The posts of those to whom grants above are made out, however many edits come together."""
+    usual = asked(town, *edits(town, 1, "u"))
+    own = town.delegated(town.granted()[0], holder=holder, role="township_admin", division=YUHAI)
+    until = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    town.delegated(own, TOWN_ADMIN, until=until)
+    assert [len(asked(town, *edits(town, count, f"{count}-"))) - len(usual) for count in (1, 50)] == [more, more]
 
 
 @pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "with a key"])

@@ -30,6 +30,7 @@ from authz import (
     reply,
     revocation,
     step,
+    tenure,
     window,
 )
 
@@ -41,6 +42,7 @@ MODULES: dict[str, tuple[ModuleType, int]] = {
     "decision": (decision, 3), "grant": (grant, 2), "delegation": (delegation, 3), "revocation": (revocation, 2), "reply": (reply, 1),
     "window": (window, 1), "law": (law, 1), "clash": (clash, 1), "duty": (duty, 1), "kin": (kin, 1), "approval": (approval, 1),
     "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1), "handover": (handover, 2),
+    "tenure": (tenure, 1),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
 

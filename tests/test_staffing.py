@@ -149,6 +149,8 @@ def test_no_village_is_an_orphan_unseen(
         bureau.rows.units[HAMLET],
         bureau.rows.staff.get(HAMLET, []),
         [bureau.rows.grants[each] for each in made],
+        bureau.rows.grants,
+        bureau.rows.posts,
         bureau.at + HOUR,
     )
     assert (found.why if found else None) == why

@@ -60,6 +60,7 @@ class Verdicts(Shifts):
         )
         if not isinstance(told, Permit):
             self.refusals += 1
+            self.vacated += told == "vacated"
             if told == "scope_needs_confirmation":
                 known = [each for each in self.envelope.holdings.values() if each.unit == seat.unit]
                 late = any(
