@@ -31,7 +31,7 @@ from authz.extent import Extent, extents
 from authz.fact import Fact
 from authz.grant import chain
 from authz.post import Post
-from authz.register import Reads
+from authz.register import Reads, Rows
 from authz.tenure import worth
 
 router = APIRouter()
@@ -137,13 +137,12 @@ class ObjectAttribution(Asked):
     authority: ClassVar[bool] = False
     number: int
     entry: Entry | None
-    objected: bool
     wish: Wish[ReasonBody]
     reason: str
 
     @property
     def reads(self) -> Reads:
-        return Reads()
+        return Reads(contested=frozenset((self.number,)))
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         if self.entry is None or not isinstance(self.entry.fact, EditPermitted) or scene.person is None:
@@ -151,9 +150,12 @@ class ObjectAttribution(Asked):
         by = self.entry.envelope.person
         fact = attribution.objection(self.number, self.entry.fact, by, scene.person.id, self.reason)
         self.wish.take()
-        if self.objected:
-            raise refusal.AlreadyRegistered("您已对这条记录提出异议，无需重复提交")
+        attribution.must_be_first(self.number, scene.person.id, scene.rows)
         return (fact,)
+
+    def note(self, rows: Rows, facts: tuple[Fact, ...]) -> None:
+        for fact in facts:
+            attribution.note(rows, fact)
 
     def about(self) -> Mapping[str, Any]:
         return {"subject": self.number}
@@ -167,15 +169,15 @@ class ObjectAttribution(Asked):
 async def object_to(request: Request, entry: str) -> Response:
     number, who = pep.number(entry), pep.caller(request)
     wish = await pep.wish(request, ReasonBody)
-    found, objected = await run_in_threadpool(_edit, request, number, who.person)
+    found = await run_in_threadpool(_edit, request, number)
     sealed, commitments = pep.seal({"/reason": wish.got.reason if wish.got else ""})
     act = ObjectAttribution(
-        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), number=number, entry=found, objected=objected,
+        ref=pep.new_ref(), caller=who, once=await pep.once(request, who), number=number, entry=found,
         wish=wish, sealed=sealed, reason=commitments["/reason"],
     )  # fmt: skip
     return await pep.perform(request, act)
 
 
-def _edit(request: Request, number: int, person: str) -> tuple[Entry | None, bool]:
+def _edit(request: Request, number: int) -> Entry | None:
     with heads.reading(pep.deployment(request).database.engine) as connection:
-        return listing.entry_at(connection, number), number in listing.objections(connection, person, (number,))
+        return listing.entry_at(connection, number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from authz import refusal
 from authz.edit import EditPermitted
 from authz.fact import Fact
+from authz.rows import Rows
 
 NAMED_AS = ("collected_by", "verified_by")
 
@@ -28,6 +29,18 @@ class AttributionObjected(Fact):
 def named_as(edit: EditPermitted, person: str) -> tuple[str, ...]:
     """The responsibilities, of those a person can object to, under which the edit names him."""
     return tuple(name for name in NAMED_AS if getattr(edit, name) == person)
+
+
+def must_be_first(number: int, person: str, rows: Rows) -> None:
+    """Refuse a second objection by the same person to the same edit."""
+    if (number, person) in rows.objected:
+        raise refusal.AlreadyRegistered("您已对这条记录提出异议，无需重复提交")
+
+
+def note(rows: Rows, fact: Fact) -> None:
+    """Carry an objection into the rows on which acts behind it are judged."""
+    if isinstance(fact, AttributionObjected):
+        rows.objected.add((fact.subject, fact.person_id))
 
 
 def objection(number: int, edit: EditPermitted, by: str | None, person: str, reason: str) -> AttributionObjected:

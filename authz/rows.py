@@ -61,6 +61,8 @@ class Reads:
     """Households of which the approvals not yet used are needed."""
     imports: frozenset[str] = frozenset()
     """Names of imported edits (`authz/hindsight.py`)."""
+    contested: frozenset[int] = frozenset()
+    """Entries of edits of which it is needed who has objected to them (`authz/attribution.py`)."""
 
     def __or__(self, other: Reads) -> Reads:
         return union((self, other))
@@ -103,6 +105,8 @@ class Rows:
     approvals: dict[str, list[Approval]] = field(default_factory=dict)
     imports: dict[str, int] = field(default_factory=dict)
     """Name of an imported edit -> its entry."""
+    objected: set[tuple[int, str]] = field(default_factory=set)
+    """Entry of an edit, and a person who has objected to what it attributes to him."""
     versions: dict[tuple[str, Any], int] = field(default_factory=dict)
     """(table, key) -> entry that made the version on record; the ETag of a thing."""
 

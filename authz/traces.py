@@ -1,5 +1,5 @@
 """Traces: the questions to the log whose hands were on a household, and what a second person agreed to about it;
-with them those to the register which request lines cite a grant (`authz/citation.py`).
+with them those which request lines cite a grant (`authz/citation.py`), and who has objected to an edit.
 
 They are asked once for all households of a batch, and what they cost is bounded by the entries of these households.
 `:known` is a log position, null for now.
@@ -27,6 +27,9 @@ def follow(ask: Ask, reads: Reads, rows: Rows, known: int | None) -> None:
             rows.hands.setdefault(token, set()).add((hand[0], hand[1], hand[2], hand[3], hand[4]))
     for token, *hand in ask(REPORTED, {"tokens": sorted(reads.reported), "known": known}) if reads.reported else ():
         rows.reported.setdefault(token, set()).add((hand[0], hand[1], hand[2], hand[3], hand[4]))
+    if reads.contested:
+        found = ask(OBJECTED, {"entries": sorted(reads.contested), "known": known})
+        rows.objected.update((row.subject, row.person) for row in found)
     if reads.approved:
         for row in ask(APPROVALS, {"tokens": sorted(reads.approved), "known": known}):
             rows.approvals.setdefault(row.household, []).append(Approval(*row))
@@ -97,6 +100,11 @@ REPORTED: Final = f"""
         THEN p.ended IS NULL ELSE p.since < :known AND (p.ended IS NULL OR p.ended >= :known) END
 """  # noqa: S608 our own words
 """Edits made elsewhere: they bind nobody, and are set against each other only when one more is reported."""
+
+OBJECTED: Final = f"""
+    SELECT e.subject, e.person FROM entry e
+    WHERE e.subject = ANY(:entries) AND e.kind = 'AttributionObjected' AND {_ALREADY}
+"""  # noqa: S608 our own words
 
 APPROVALS: Final = """
     SELECT a.number, a.person, a.household, a.cell, a.operation, a.data_year, a.quarter, a.until, a.approved_by, p."natural"

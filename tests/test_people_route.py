@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from acts import caller, submitted
 from conftest import World
 from worlds import (
     ADMIN,
@@ -24,6 +25,11 @@ from worlds import (
     Town,
 )  # fmt: skip
 
+from api import pep
+from api.me import ObjectAttribution
+from api.people import ReasonBody
+from audit import listing
+from authz import refusal
 from authz.fact import instant
 from authz.post import PersonRegistered, PostAssigned, UnitEstablished
 
@@ -261,3 +267,29 @@ def test_what_others_wrote_in_my_name_i_see_and_contest(database: World) -> None
         again = town.post(f"/v1/me/attributions/{entry}/objection", COLLECTOR, reason)
         assert again.json()["code"] == "already_registered"
         assert town.get("/v1/me/attributions", COLLECTOR).json()["items"][0]["objection"] == done.json()["entry"]
+
+
+def test_one_person_objects_once_however_close_his_two_objections_are(database: World) -> None:
+    """Two asked side by side wait for the same lock; in one batch the second is judged on what the first left."""
+    with Town(database) as town:
+        (root,) = town.granted()
+        town.delegated(root)
+        town.delegated(root, holder=VILLAGE_UNIT, role="grid_worker")
+        named = town.edit(
+            responsibility={"collected_by": COLLECTOR, "provided_by": None, "verified_by": None, "monitored_by": None}
+        )
+        for apart in (False, True):
+            number = town.post("/v1/edits", GRID_WORKER, named).json()["entry"]
+            with database.engine.connect() as connection:
+                entry = listing.entry_at(connection, number)
+            wish = pep.Wish(ReasonBody(reason="当日未入户采集"))
+            acts = [
+                ObjectAttribution(
+                    ref=pep.new_ref(), caller=caller(COLLECTOR), number=number, entry=entry, wish=wish, reason="c"
+                )
+                for _ in range(2)
+            ]
+            batches = [[each] for each in acts] if apart else [acts]
+            first, second = (one for batch in batches for one in submitted(town.deployment.ledger, batch))
+            assert first.refused is None
+            assert isinstance(second.refused, refusal.AlreadyRegistered), f"apart: {apart}"
