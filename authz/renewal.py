@@ -8,7 +8,8 @@ time   the line ends after the grant and begins at its end or before: nobody ask
        be cited for `renewal_grace_days` after its end (counted to the first filing), and the line then begins at once
 state  a revoked grant is not prolonged; a suspended one may be
 once   in one line of one request that still awaits its answer; and, once granted, not again: then the newer grant is
-       cited. What was rejected, withdrawn or revoked since does not count
+       cited. What was rejected, withdrawn or revoked since does not count. Two may await their answer all the same, where
+       one was taken for dead of age and no age counts any more: then the first that is granted is the one
 
 Nothing of the old grant changes: it ends when it ends, and the new one stands beside it.
 """
@@ -100,7 +101,7 @@ def must_renew(lines: Sequence[Line], unit: str, row: Mapping[str, Any] | None, 
 
 
 def must_stand(granted: Sequence[tuple[Line, Scope]], scene: Scene) -> None:
-    """Refuse to grant a renewal of what was revoked or narrowed since it was asked for."""
+    """Refuse to grant a renewal of what was revoked, narrowed or renewed since it was asked for."""
     renewals = [(line, reach) for line, reach in granted if line.get("renews") is not None]
     for line, _ in renewals:
         held = scene.rows.grants.get(line["renews"])
@@ -109,6 +110,9 @@ def must_stand(granted: Sequence[tuple[Line, Scope]], scene: Scene) -> None:
         if held.revoked(scene.at):
             told = f"第 {line['line']} 项所延期的授权 {held.number} 已被收回，该项不能批准，请不予同意或退回"
             raise refusal.Unacceptable(told, missing="renews")
+        if (done := renewed(scene.rows.renewals.get(held.number, ()), scene.at)) is not None:
+            told = f"第 {line['line']} 项所延期的授权 {held.number} 已由授权 {done.grant} 延期，该项不能批准，请不予同意或退回"
+            raise refusal.AlreadyRegistered(told)
     _must_fit(renewals, scene)
 
 

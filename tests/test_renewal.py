@@ -207,6 +207,25 @@ def test_nothing_is_granted_that_was_revoked_or_narrowed_since() -> None:
             )
 
 
+@pytest.mark.parametrize(("other", "told"), [
+    (citing("approved", 60), "already_registered"), (citing("partial", 60), "already_registered"), (citing("rejected"), ""),
+    (citing("received"), ""), (citing("approved", 60, NOW - DAY), ""), (citing("approved", 60, NOW + DAY), "already_registered"),
+])  # fmt: skip
+@pytest.mark.parametrize("outcome", ["approved", "rejected"])
+def test_of_two_renewals_that_await_their_answer_the_first_granted_is_the_one(
+    other: Citing, told: str, outcome: str
+) -> None:
+    office = Office()
+    office.rows.grants[100] = County(valid_from=instant(NOW - 30 * DAY), valid_until=instant(NOW + DAY)).rows.grants[
+        100
+    ]
+    text = replace(TEXT, lines=({**LETTER, "until": instant(NOW + 9 * DAY), "renews": 100},))
+    office.run("draft", "sign", "receive", "propose", text=text)
+    office.rows.renewals = {100: [other]}
+    answers = (Answer(1, outcome, None, None),)
+    assert code(lambda: office.run("decide", answers=answers)) == (told if outcome == "approved" else "")
+
+
 def test_a_returned_letter_goes_on_citing_what_it_cited() -> None:
     held = County(valid_from=instant(NOW - 30 * DAY), valid_until=instant(NOW + DAY)).rows.grants[100]
     cites, plain = ({**LETTER, "until": instant(NOW + 9 * DAY), "renews": each} for each in (100, None))

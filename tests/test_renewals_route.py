@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import worlds
+from acts import as_superuser
 from conftest import World
 from questions import ONE, decision, question
 from test_letters import read
@@ -235,6 +236,26 @@ def test_one_renewal_at_a_time_and_none_after_it_was_granted(town: Town) -> None
     assert (again.status_code, f"授权 {new}" in again.json()["detail"]) == (409, True)
     assert town.change(f"/v1/grants/{new}/revocation", APPROVER, {"reason": "有误"}).is_success
     assert town.post("/v1/requests", CLERK, bodies[0]).status_code == 201, "what was taken back is no renewal"
+
+
+def test_of_two_that_await_their_answer_only_one_is_granted(database: World) -> None:
+    """The rules may have called the first dead of age, and may have changed their mind."""
+    with Town(database) as town:
+        old = ending(town)
+        numbers = [renewal(town, old)]
+        received(town, numbers[0])
+        database.intact = False
+        standing = f"UPDATE request SET state = '{{}}' WHERE number = {numbers[0]} AND ended IS NULL"
+        as_superuser(database, standing.format("withdrawn"))
+        numbers.append(renewal(town, old))
+        received(town, numbers[1])
+        as_superuser(database, standing.format("received"))
+        new = town.decided(numbers[0], YES).json()["grants"][0]["grant"]
+        answer = town.decided(numbers[1], YES)
+        assert (answer.status_code, answer.json()["code"]) == (409, "already_registered")
+        assert f"授权 {old} 已由授权 {new} 延期" in answer.json()["detail"]
+        refused = [{"line": 1, "outcome": "rejected", "reason": "已延期"}]
+        assert town.decided(numbers[1], refused).json()["state"] == "rejected"
 
 
 def test_a_wider_wish_is_a_new_request_and_names_its_axes(town: Town) -> None:
