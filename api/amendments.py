@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import founding, pep, stated
+from api.deployment import Deployment
 from api.dossiers import older
 from api.pep import Asked
 from api.placed import Placed
@@ -29,14 +30,12 @@ from api.stated import Reason, Reasoned
 from api.wire import fields
 from audit import amendments, content, head
 from audit.act import Recorded
-from authz import amendment, bundle, edition, refusal
+from authz import amendment, bundle, edition, refusal, table
 from authz.amendment import Draft, Pair
 from authz.decision import Law, Scene
 from authz.difference import between
 from authz.fact import Fact
 from authz.narrowing import FILE
-from authz.pdp import Rule
-from authz.policy import PolicySet
 from authz.register import Reads
 
 router = APIRouter()
@@ -132,16 +131,18 @@ class Settle(Asked):
 
 @dataclass(kw_only=True)
 class AdoptPolicy(Settle):
-    """The second person puts the rules in force. `fits` are the narrowings found to hold under the set that counts."""
+    """The second person puts the rules in force. `fits` are the narrowings found to hold under the set that counts,
+    `flaw` is what was found wrong with the files."""
 
     name: ClassVar[str] = "policy.adopt"
     fits: frozenset[Pair]
+    flaw: refusal.BadPolicy | None
 
     def judge(self, scene: Scene) -> tuple[Fact, ...]:
         row = amendment.visible(self.number, scene)
         scene.must(self.name, row["division"])
         scene.fresh("amendment", self.number, self.if_match)
-        return (amendment.adopted(row, self.fits, scene),)
+        return (amendment.adopted(row, self.fits, self.flaw, scene),)
 
     def told(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         fact = recorded.facts[0]
@@ -154,22 +155,27 @@ async def adopt(request: Request, digest: str) -> Response:
     """By another natural person than who proposed it; refused where something else came into force meanwhile."""
     who = pep.caller(request)
     row = await run_in_threadpool(_newest, request, digest)
+    fits, flaw = await run_in_threadpool(_fitting, request, row)
     act = AdoptPolicy(
         ref=pep.new_ref(), caller=who, once=await pep.once(request, who), if_match=request.headers.get("if-match"),
-        number=row["number"], proposer=row["body"]["proposed_by"], fits=await run_in_threadpool(_fitting, request, row),
+        number=row["number"], proposer=row["body"]["proposed_by"], fits=fits, flaw=flaw,
     )  # fmt: skip
     return await pep.perform(request, act)
 
 
-def _fitting(request: Request, row: Mapping[str, Any]) -> frozenset[Pair]:
-    """What was read before the lock: the set that would count, and the narrowings that hold under it."""
+def _fitting(request: Request, row: Mapping[str, Any]) -> tuple[frozenset[Pair], refusal.BadPolicy | None]:
+    """What was read before the lock: the set that would count, what is wrong with it, and the narrowings that hold under
+    it. If the rules in force change before the lock, the proposal no longer fits what it was compared with."""
     house, law, digest = pep.deployment(request), pep.look(request, Reads()).law, row["body"]["policy"]
     with head.reading(house.database.engine) as connection:
         if row["body"]["part"] == amendment.NARROWING:
-            return amendment.sound(law.policy, row["division"], house.laws.files(connection, digest))
+            return amendment.sound(law.policy, row["division"], house.laws.files(connection, digest)), None
+        flaw = amendment.flaw(house.laws.files(connection, digest), law.policy)
+        if flaw is not None:
+            return frozenset(), flaw
         made = house.laws.policy(connection, digest)[0]
         standing = [(each.division, house.laws.files(connection, each.digest)) for each in law.narrowings.values()]
-    return frozenset(pair for division, files in standing for pair in amendment.sound(made, division, files))
+    return frozenset(pair for division, files in standing for pair in amendment.sound(made, division, files)), None
 
 
 @dataclass(kw_only=True)
@@ -244,16 +250,21 @@ def one(request: Request, digest: str) -> Response:
             raise refusal.Unknown()
         files = house.laws.texts(connection, digest)
         whole = standing or rows[0]["body"]["part"] == amendment.WHOLE
-        compared = _compared(scene.law, *house.laws.policy(connection, digest)) if whole else None
     return pep.told(
-        {"policy": digest, "in_force": standing, "files": files, "difference": compared,
+        {"policy": digest, "in_force": standing, "files": files, "difference": _compared(scene.law, house, digest) if whole else None,
          "proposals": [plain(row) for row in rows]},
         etag=rows[0]["since"] if rows else None,
     )  # fmt: skip
 
 
-def _compared(law: Law, made: PolicySet, rule: Rule) -> dict[str, Any]:
-    """What the set changes. Both rules are at hand, so that a reading compiles nothing that was read before."""
+def _compared(law: Law, house: Deployment, digest: str) -> dict[str, Any] | None:
+    """What the set changes; null for one of an earlier release that this program cannot read. Both rules are at hand, so
+    that a reading compiles nothing that was read before."""
+    try:
+        with head.reading(house.database.engine) as connection:
+            made, rule = house.laws.policy(connection, digest)
+    except table.BadTable:
+        return None
     return between(law.policy, made, (law.rule, rule)).plain()
 
 

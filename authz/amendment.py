@@ -4,7 +4,8 @@
             `-> withdrawn
 
 An amendment is compared with what is in force: if something else has been adopted meanwhile, what was approved is no
-longer what would happen, so it has to be proposed anew. Clauses S34, S35.
+longer what would happen, so it has to be proposed anew. A set is looked through again when it is adopted: it may have
+been proposed under a release that asked for less. Clauses S34, S35.
 """
 
 from __future__ import annotations
@@ -104,19 +105,35 @@ def draft(
     part = WHOLE if region else NARROWING
     try:
         if region:
-            made = whole(files)
-            for remark in lint.gone(in_force, made):
-                table.bad(remark.file, 0, remark.zh, remark.en)
-            found = between(in_force, made)
+            found = between(in_force, _following(files, in_force))
             return Draft(part, division, digest, base, _brief(found.gained), _brief(found.lost))
         narrowed = narrowing.parse(division, files, in_force)
         before, after = {*(standing.forbids if standing else ())}, {*narrowed.forbids}
         return Draft(part, division, digest, base, _brief(sorted(before - after)), _brief(sorted(after - before)))
     except table.BadTable as bad:
-        # What is missing has no line; a program that jumps to one is led to the end, where it may be written.
-        line = bad.line or max(files.get(bad.file, b"").count(b"\n"), 1)
-        fault = refusal.BadPolicy(bad.told, file=bad.file, line=line)
-        return Draft(part, division, digest, base, fault=fault)
+        return Draft(part, division, digest, base, fault=_fault(bad, files))
+
+
+def flaw(files: Mapping[str, bytes], in_force: PolicySet) -> refusal.BadPolicy | None:
+    """Why these files may not take the place of the set in force, or nothing."""
+    try:
+        _following(files, in_force)
+    except table.BadTable as bad:
+        return _fault(bad, files)
+    return None
+
+
+def _following(files: Mapping[str, bytes], in_force: PolicySet) -> PolicySet:
+    made = whole(files)
+    for remark in lint.gone(in_force, made):
+        table.bad(remark.file, 0, remark.zh, remark.en)
+    return made
+
+
+def _fault(bad: table.BadTable, files: Mapping[str, bytes]) -> refusal.BadPolicy:
+    # What is missing has no line; a program that jumps to one is led to the end, where it may be written.
+    line = bad.line or max(files.get(bad.file, b"").count(b"\n"), 1)
+    return refusal.BadPolicy(bad.told, file=bad.file, line=line)
 
 
 def whole(files: Mapping[str, bytes]) -> PolicySet:
@@ -163,8 +180,11 @@ def sound(set_: PolicySet, division: str, files: Mapping[str, bytes]) -> frozens
     return frozenset({(set_.digest, division, made.digest)})
 
 
-def adopted(row: Mapping[str, Any], fits: frozenset[Pair], scene: Scene) -> PolicyAdopted:
-    """The adoption by a second person. `fits` says which narrowings are known to hold under which set."""
+def adopted(
+    row: Mapping[str, Any], fits: frozenset[Pair], found: refusal.BadPolicy | None, scene: Scene
+) -> PolicyAdopted:
+    """The adoption by a second person. `fits` says which narrowings are known to hold under which set, `found` what is
+    wrong with the files as this program reads them."""
     body = row["body"]
     assert scene.post is not None
     _open(row)
@@ -175,6 +195,8 @@ def adopted(row: Mapping[str, Any], fits: frozenset[Pair], scene: Scene) -> Poli
     duty.apart(scene.law.policy, "policy", [("policy.propose", proposer.natural)], "policy.adopt", *hands)
     if body["base"] != in_force(scene, body["part"], row["division"]):
         raise refusal.WrongState("提出之后已采用了另一套规则，请重新提出", missing="base")
+    if found is not None:
+        raise found
     if body["part"] == NARROWING and (scene.law.policy.digest, row["division"], body["policy"]) not in fits:
         raise refusal.WrongState("自治区的规则已有变动，这项收窄在现行规则下不成立，请重新提出", missing="base")
     for each in scene.law.narrowings.values():

@@ -221,7 +221,7 @@ class Country(Realm):
         row = scene.rows.amendments[number]
         scene.must("policy.adopt", row["division"])
         fits = amendment.sound(self.law.policy, division, files)
-        self.record(scene, amendment.adopted(row, fits, scene))
+        self.record(scene, amendment.adopted(row, fits, None, scene))
         found = narrowing.parse(division, files, self.law.policy)
         self.law = replace(self.law, narrowings={**self.law.narrowings, division: found})
 

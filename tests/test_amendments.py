@@ -127,36 +127,6 @@ def test_a_proposal_is_withdrawn_once(town: Town) -> None:
     assert town.get("/v1/policies", AUDITOR).json()["items"][0]["state"] == "withdrawn"
 
 
-BROKEN = {
-    "an unknown effect": ("roles_csv", lambda text: text.replace("decide,request,deny", "decide,request,Deny"), "roles.csv"),
-    "an unknown row": ("roles_csv", lambda text: text + "q,a,b,c,allow\n", "roles.csv"),
-    "an unknown role": ("roles_csv", lambda text: text + "p,king,read,log,allow\n", "roles.csv"),
-    "a county that decides": ("roles_csv", lambda text: text + "p,county_admin,decide,request,allow\n", "roles.csv"),
-    "nobody who adopts": ("roles_csv", lambda text: text.replace("p,region_approver,adopt,policy,allow\n", ""), "roles.csv"),
-    "one who does both": ("roles_csv", lambda text: text + "p,region_approver,propose,policy,allow\n", "roles.csv"),
-    "an officer with data": ("roles_csv", lambda text: text + "p,audit_admin,query,monitored.base,allow\n", "roles.csv"),
-    "officers not apart": ("duties_csv", lambda text: text.replace("officers_system_audit,roles,system_admin,audit_admin,block", "officers_system_audit,roles,system_admin,audit_admin,record"), "duties.csv"),
-    "a retention too short": ("handling_toml", lambda text: text.replace("value = 1095\nunit = \"day\"\nsource = \"PIPL 56\"\nstrength = \"M\"\nfloor = 1095", "value = 10\nunit = \"day\"\nsource = \"PIPL 56\"\nstrength = \"M\""), "handling.toml"),
-    "a number gone": ("handling_toml", lambda text: text.replace("[lead_staff]", "[head_staff]"), "handling.toml"),
-    "a matcher that forgets the place": ("model_conf", lambda text: text.replace(" && covers(r.holding, r.division)", ""), "model.conf"),
-    "no grants": ("catalogue_toml", lambda text: text.replace("grants = true", "grants = false"), "catalogue.toml"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("what", BROKEN)
-def test_one_bad_row_refuses_the_whole_with_file_and_line(town: Town, what: str) -> None:
-    name, change, file = BROKEN[what]
-    files = texts(**{name: change})
-    assert files != texts(), "the change changes nothing"
-    before = town.get("/v1/policies", AUDITOR).json()
-    refused = proposed(town, files)
-    told_ = refused.json()
-    assert (refused.status_code, told_["code"], told_["file"]) == (422, "bad_policy", file)
-    assert told_["line"] >= 1
-    assert told_["detail"]
-    assert town.get("/v1/policies", AUDITOR).json() == before
-
-
 @pytest.mark.parametrize(("body", "status"), [
     ({"division": "64", "files": {}, "reason": "x"}, 422), ({"division": "64", "files": {"roles.csv": "p"}, "reason": "x"}, 422),
     ({"division": "6403", "files": texts(), "reason": "x"}, 422), ({"division": "64", "files": texts() | {"../x.csv": "a"}, "reason": "x"}, 422),

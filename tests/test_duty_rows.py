@@ -137,7 +137,7 @@ def adopted(used: Law, who: str) -> Any:
         "policy": "0" * 64,
     }
     row = {"number": 3, "state": "proposed", "division": "64", "body": body}
-    return (amendment.adopted(row, None, where),)
+    return (amendment.adopted(row, None, None, where),)
 
 
 def paired(used: Law, who: str) -> Any:
