@@ -33,6 +33,8 @@ PROBES = {
     "approval": ("test_step", "test_clash"),
     "step": ("test_step", "test_competence", "test_duty_rows", "test_request"),
     "competence": ("test_competence", "test_staffing"),
+    "edit": ("test_edit", "test_asking", "test_duty_rows", "test_remit"),
+    "deputy": ("test_deputy_limits", "test_deputy"),
 }
 """The tests asked about a module's mutants."""
 TESTS = {name: importlib.import_module(name) for names in PROBES.values() for name in names}
@@ -41,7 +43,10 @@ LONG = frozenset((
     "test_no_handover_gives_more_than_was_held",
 ))  # fmt: skip
 """Tests that take long; asked when nothing else has noticed."""
-APART = frozenset(("approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "tenure"))
+APART = frozenset((
+    "tenure",
+    "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy",
+))  # fmt: skip
 """Modules that lives seldom come by: their own tests are asked first, and few lives after."""
 
 

@@ -21,7 +21,9 @@ from authz import (
     competence,
     decision,
     delegation,
+    deputy,
     duty,
+    edit,
     edition,
     grant,
     handover,
@@ -43,6 +45,7 @@ MODULES: dict[str, tuple[ModuleType, int]] = {
     "window": (window, 1), "law": (law, 1), "clash": (clash, 1), "duty": (duty, 1), "kin": (kin, 1), "approval": (approval, 1),
     "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1), "handover": (handover, 2),
     "tenure": (tenure, 1),
+    "edit": (edit, 1), "deputy": (deputy, 1),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
 
@@ -79,6 +82,10 @@ EQUIVALENT = {
         "without a post nobody may anything",
     "step.state: limited and limit and (at >= moment(filed) + timedelta(days=limit.value)) | without `limit`":
         "what is limited has a limit; said for the checker of types",
+    "edit.judged: if actor is not scene.post | always":
+        "a short cut: the caller's own fields were looked at just before",
+    "deputy._must_be_two: scene.person is not None and scene.person.natural == deputy.natural | without `scene.person is not None`":
+        "whoever acts in a post is somebody; said for the checker of types",
 }  # fmt: skip
 """Mutants that change nothing, and why."""
 
