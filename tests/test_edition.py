@@ -217,13 +217,3 @@ def test_what_was_given_inside_a_township_that_moved_is_reached() -> None:
 
     found = gazette.reached(land("2023-06-30", "640324", ""), land("2026-06-30", "640325", "2026-06-30"))
     assert (found.waiting, found.losing) == ({"64", "640325", "640324100"}, {"640324", "640324100201"})
-
-
-def test_nobody_is_sent_to_confirm_where_there_is_nothing_to_confirm() -> None:
-    """A grant that only lost an abolished village: at its code nothing waits, since nothing of it can come back."""
-    gone = next(each for each in sorted(NOW.lineage.seat) if len(each) == 12 and not NOW.lineage.heirs[each])
-    seat, before = NOW.lineage.seat[gone], NOW.lineage.names[gone][-1][0]
-    still = replace(NOW, divisions=Divisions(NOW.divisions.edition, [replace(row, since="") for row in NOW.divisions]))
-    assert edition.standing(grant(gone, before), gone, still) == "waits"
-    assert not edition.waits(grant(seat, before), still)
-    assert edition.standing(grant(seat, before), gone, still) == "outside"

@@ -74,8 +74,6 @@ EQUIVALENT = {
         "nothing is newer than the edition in force",
     "edition.standing: older and divisions.newest_between(held, asked) > grant.edition | without `older`":
         "a short cut: nothing is newer than the edition in force",
-    "edition.standing: asked in law.lineage.seat and held in (asked, *law.lineage.above(asked)) | without `asked in law.lineage.seat`":
-        "what a place that stands lies in by its code covers it, or was succeeded by it: said before",
     "edition.settled: heir(known.moving_to, law) if known.moving_to is not None else None | always":
         "nowhere has no heir",
     "step.visible: post is None or not scene.may('request.read', row['division']) | without `post is None`":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from test_edition import COUNTY, EDITIONS, NEW, NOW, OTHER, STREET, grant, scene
 
 from authz import edition, refusal
+from authz.division import LEVELS, Division, Divisions
 from authz.household import Household
 
 OLD, LAST = EDITIONS[0], EDITIONS[-1]
@@ -38,7 +41,6 @@ UNTOUCHED = min(each.code for each in NOW.divisions.children(NEIGHBOUR) if NOW.d
         (STREET, LAST, STREET, "outside"),
         (STREET, LAST, NEW, "outside"),
         (STREET, LAST, f"{NEW}001", "outside"),
-        (COUNTY_CODE, "2022-10-31", STREET, "outside"),
     ],
 )
 def test_how_a_grant_stands_to_a_place(held: str, given: str, asked: str, told: str) -> None:
@@ -110,3 +112,32 @@ def test_whoever_names_a_place_of_the_past_is_told_its_code_of_now() -> None:
     assert edition.closed(UNTOUCHED, NOW) is None
     assert edition.closed(f"{STREET}007", NOW) == f"该行政区划代码已撤销，请改用现行代码 {OTHER}"
     assert edition.closed(STREET, NOW) == "该行政区划代码已撤销，请改用现行代码，并先核对所在村现属何处"
+
+
+def test_nobody_is_sent_to_confirm_where_there_is_nothing_to_confirm() -> None:
+    """A grant that only lost an abolished village: at its code nothing waits, since nothing of it can come back."""
+    gone = next(each for each in sorted(NOW.lineage.seat) if len(each) == 12 and not NOW.lineage.heirs[each])
+    seat, before = NOW.lineage.seat[gone], NOW.lineage.names[gone][-1][0]
+    still = replace(NOW, divisions=Divisions(NOW.divisions.edition, [replace(row, since="") for row in NOW.divisions]))
+    assert edition.standing(grant(gone, before), gone, still) == "waits"
+    assert not edition.waits(grant(seat, before), still)
+    assert edition.standing(grant(seat, before), gone, still) == "outside"
+
+
+def test_a_village_that_went_under_another_township_waits_for_nobody_in_the_one_it_left() -> None:
+    """Its code still tells of the township it left; that one waits for another reason, and has no say in it."""
+    left, village, other = "640324100", "640324100201", "640324101"
+    rows = [
+        ("64", None),
+        ("640324", "64"),
+        (left, "640324"),
+        (other, "640324"),
+        (village, other),
+        ("640324100202", left),
+    ]
+    moved = Divisions(LAST, [Division(c, c, LEVELS[len(c)], above, LAST if len(c) == 12 else "") for c, above in rows])
+    law = replace(NOW, divisions=moved)
+    assert left in law.lineage.above(village)
+    assert edition.waits(grant(left, OLD), law)
+    assert edition.standing(grant(left, OLD), village, law) == "outside"
+    assert edition.standing(grant(other, OLD), village, law) == "waits"
