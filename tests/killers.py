@@ -35,6 +35,7 @@ PROBES = {
     "competence": ("test_competence", "test_staffing"),
     "edit": ("test_edit", "test_asking", "test_duty_rows", "test_remit"),
     "deputy": ("test_deputy_limits", "test_deputy"),
+    "confirmation": ("test_confirmation",),
 }
 """The tests asked about a module's mutants."""
 TESTS = {name: importlib.import_module(name) for names in PROBES.values() for name in names}
@@ -46,6 +47,7 @@ LONG = frozenset((
 APART = frozenset((
     "tenure",
     "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy",
+    "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy", "confirmation",
 ))  # fmt: skip
 """Modules that lives seldom come by: their own tests are asked first, and few lives after."""
 

@@ -10,14 +10,12 @@ import acts
 import pytest
 from test_redistricting import EDITIONS, THEN
 
-from authz import confirmation, edition, gazette, lineage, refusal
+from authz import edition, gazette, lineage, refusal
 from authz.decision import Law, Scene
 from authz.division import LEVELS, Division, Divisions
-from authz.fact import Where
 from authz.grant import Grant, Scope
 from authz.household import Household
-from authz.lineage import Edge
-from authz.post import FAR, Person, Post, Unit
+from authz.post import FAR, Person, Post
 from authz.register import Rows
 
 T0 = datetime(2026, 12, 1, tzinfo=UTC)
@@ -86,6 +84,7 @@ def test_the_same_edition_asks_nothing() -> None:
 
 STREET, NEW, OTHER = "640323104", "640323001", "640323100012"
 NOW = LAWS["2023-06-30"]
+COUNTY = ("county_admin", "u-640323-lead")
 
 
 def scene(role: str, unit: str, *known: Grant, law: Law = NOW) -> Scene:
@@ -97,54 +96,6 @@ def scene(role: str, unit: str, *known: Grant, law: Law = NOW) -> Scene:
     return Scene(rows, T0, 100, law, rows.people["p-1"], post)
 
 
-def confirmed(role: str, unit: str, asked: str | None, *links: Grant, law: Law = NOW) -> str:
-    """The division the last grant goes on at, or the code of the refusal."""
-    try:
-        return confirmation.confirmed(links, asked, "r", scene(role, unit, *links, law=law)).division
-    except refusal.Refusal as refused:
-        return refused.code
-
-
-ROOT = grant("640323", "2023-06-30", 1)
-COUNTY = ("county_admin", "u-640323-lead")
-CONFIRMED = [
-    ((*COUNTY, None), "unacceptable"), ((*COUNTY, NEW), NEW), ((*COUNTY, OTHER), OTHER), ((*COUNTY, f"{NEW}001"), f"{NEW}001"),
-    ((*COUNTY, "640323100"), "wider_than_held"), ((*COUNTY, "640323"), "wider_than_held"), ((*COUNTY, "640324"), "wider_than_held"),
-    ((*COUNTY, STREET), "bad_division_code"), (("county_admin", "u-640324-lead", NEW), "denied"),
-    (("region_approver", "u-64-lead", "640323100"), "wider_than_held"), (("region_approver", "u-64-lead", NEW), NEW),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("asked", "answer"), CONFIRMED)
-def test_a_split_place_goes_on_where_a_person_says_and_never_wider(
-    asked: tuple[str, str, str | None], answer: str
-) -> None:
-    child = grant(STREET, "2020-06-30", 2, parent=1)
-    assert confirmation.choices(child, NOW) == (NEW, OTHER)
-    assert confirmed(*asked, ROOT, child) == answer
-
-
-def test_the_parent_is_confirmed_first() -> None:
-    child = grant(STREET, "2020-06-30", 2, parent=1)
-    assert confirmed(*COUNTY, NEW, grant("640323", "2020-06-30", 1), child) == "scope_needs_confirmation"
-    elsewhere = grant("640324", "2023-06-30", 1)
-    with pytest.raises(refusal.WiderThanHeld, match="另行转授"):  # and not: confirm the one above first, which is
-        confirmation.confirmed((elsewhere, child), NEW, "r", scene(*COUNTY, elsewhere, child))
-
-
-def test_only_the_region_confirms_what_took_others_in() -> None:
-    """The eleven communities of 640323104 all lie in it no more; one of them merged into a place of others."""
-    merged = replace(NOW.lineage, edges=(*NOW.lineage.edges, Edge("2023-06-30", "640323103200", f"{NEW}001")))
-    child, law = grant(f"{STREET}001", "2020-06-30", 2, parent=1), replace(NOW, lineage=merged)
-    assert confirmed(*COUNTY, None, ROOT, child) == f"{NEW}001"
-    assert confirmed(*COUNTY, None, ROOT, child, law=law) == "wider_than_held"
-    assert confirmed("region_approver", "u-64-lead", None, ROOT, child, law=law) == f"{NEW}001"
-
-
-def test_what_does_not_wait_is_not_confirmed() -> None:
-    assert confirmed("region_approver", "u-64-lead", None, grant("640324101", "2022-10-31", 1)) == "wrong_state"
-
-
 @pytest.mark.parametrize(("code", "now"), [
     ("640323100001", f"{NEW}001"),  # by way of 640323104001
     (f"{STREET}007", OTHER), (STREET, None), ("640106002200", None), (f"{NEW}001", f"{NEW}001"),
@@ -153,22 +104,6 @@ def test_a_household_is_at_home_where_its_one_successor_is(code: str, now: str |
     known = edition.settled(Household("h-1", code, "monitored"), NOW)
     assert known is not None
     assert known.division == (now or code)
-
-
-def test_a_unit_of_an_abolished_place_goes_on_with_its_people() -> None:
-    unit = Unit(f"u-{STREET}-township", "township", STREET, "街道办事处", None)
-    staff = [
-        Post(5, "p-5", unit.id, STREET, "township_admin", "", T0, FAR),
-        Post(6, "p-6", unit.id, STREET, "x", "", T0, T0),
-    ]
-    made = confirmation.carried(unit, staff, NEW, "r", scene("system_admin", "u-64-lead"))
-    assert (made.division, made.left, made.posts) == (NEW, STREET, (5,))
-    assert [(each.table, each.key) for each in made.changes(Where(7, T0))] == [("unit", (unit.id,)), ("post", (5,))]
-    for asked in (None, OTHER, "640323", "640324100"):
-        with pytest.raises(refusal.Unacceptable):
-            confirmation.carried(unit, staff, asked, "r", scene("system_admin", "u-64-lead"))
-    with pytest.raises(refusal.WrongState):
-        confirmation.carried(replace(unit, division=NEW), staff, NEW, "r", scene("system_admin", "u-64-lead"))
 
 
 def test_who_acts_from_a_place_that_is_no_more_does_nothing() -> None:

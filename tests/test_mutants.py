@@ -19,6 +19,7 @@ from authz import (
     approval,
     clash,
     competence,
+    confirmation,
     decision,
     delegation,
     deputy,
@@ -45,7 +46,7 @@ MODULES: dict[str, tuple[ModuleType, int]] = {
     "window": (window, 1), "law": (law, 1), "clash": (clash, 1), "duty": (duty, 1), "kin": (kin, 1), "approval": (approval, 1),
     "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1), "handover": (handover, 2),
     "tenure": (tenure, 1),
-    "edit": (edit, 1), "deputy": (deputy, 1),
+    "edit": (edit, 1), "deputy": (deputy, 1), "confirmation": (confirmation, 1),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
 
@@ -80,6 +81,12 @@ EQUIVALENT = {
         "without a post nobody may anything",
     "step.state: limited and limit and (at >= moment(filed) + timedelta(days=limit.value)) | without `limit`":
         "what is limited has a limit; said for the checker of types",
+    "confirmation.inherited: row.since > since and own(row.code) | without `row.since > since`":
+        "what stands and lay in a place that is no more lies elsewhere since, so it has changed since",
+    "confirmation.inherited: row.since > since | GtE for Gt":
+        "the same: it has changed since, and not when the grant was given",
+    "confirmation.carried: place is None or place not in found | without `place is None`":
+        "nothing is among no places; said for the checker of types",
     "edit.judged: if actor is not scene.post | always":
         "a short cut: the caller's own fields were looked at just before",
     "deputy._must_be_two: scene.person is not None and scene.person.natural == deputy.natural | without `scene.person is not None`":
