@@ -161,7 +161,7 @@ def _must_fit(renewals: Iterable[tuple[Line, Scope]], scene: Scene) -> None:
 
 def outgrown(held: Scope, asked: Scope, scene: Scene) -> tuple[Misfit, ...]:
     """Every axis but time on which a line leaves the grant it renews; a later data year is time."""
-    later = None not in (held.data_year, asked.data_year) and (asked.data_year or 0) >= (held.data_year or 0)
+    later = held.data_year is not None and asked.data_year is not None and asked.data_year > held.data_year
     within = replace(
         held, division=succession.present(held.division, scene.law), valid_from=asked.valid_from, valid_until=asked.valid_until,
         data_year=asked.data_year if later else held.data_year,
@@ -213,6 +213,6 @@ def prefilled(grant: Grant, scene: Scene) -> Line:
         begin, until = last, min(until, last + most * term.DAY)
     return {
         "line": 1, "division": succession.present(held.division, scene.law), "cells": sorted(held.cells), "operations": sorted(held.operations),
-        "data_year": max(held.data_year or 0, local.year),
+        "data_year": max(held.data_year or local.year, local.year),
         "from": instant(begin), "until": instant(until), "max_records": held.max_records, "renews": grant.number,
     }  # fmt: skip

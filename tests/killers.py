@@ -36,6 +36,8 @@ PROBES = {
     "edit": ("test_edit", "test_asking", "test_duty_rows", "test_remit"),
     "deputy": ("test_deputy_limits", "test_deputy"),
     "confirmation": ("test_confirmation",),
+    "renewal": ("test_renewal_filled", "test_renewal"),
+    "household": ("test_household", "test_edit"),
 }
 """The tests asked about a module's mutants."""
 TESTS = {name: importlib.import_module(name) for names in PROBES.values() for name in names}
@@ -48,6 +50,7 @@ APART = frozenset((
     "tenure",
     "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy",
     "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy", "confirmation",
+    "renewal", "household",
 ))  # fmt: skip
 """Modules that lives seldom come by: their own tests are asked first, and few lives after."""
 

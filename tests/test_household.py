@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from acts import law
 from hypothesis import given
@@ -94,3 +96,58 @@ def test_attack_63_a_move_between_two_accounts_of_whom_nobody_knows_is_not_shown
     for asker, receiver in (("p-1", "n-2"), ("n-1", "p-2"), ("p-1", "p-2")):
         with pytest.raises(refusal.DutyConflict, match="请先登记身份证件号码"):
             rule.accept_move(ASKED, asker, {receiver})
+
+
+# --- word by word ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "operation", ["collect", "update", "query", "export", "verify", "review", "delete", "remark_risk"]
+)
+def test_only_what_is_entered_or_read_may_be_about_a_household_nobody_has_recorded(operation: str) -> None:
+    rule.check(HERE, VILLAGES[0], "monitored.income", "village", operation)
+    if operation in ("collect", "update", "query", "export"):
+        rule.check(None, VILLAGES[0], "monitored.income", "village", operation)
+    else:
+        with pytest.raises(refusal.WrongHousehold, match="请先采集录入"):
+            rule.check(None, VILLAGES[0], "monitored.income", "village", operation)
+
+
+def test_a_load_is_for_villages_and_leaves_out_what_is_bound_so_already() -> None:
+    other = Household("h-2", VILLAGES[1], "lifted_out")
+    for wrong in ([replace(HERE, division="640324100")], [HERE, replace(other, division="640324100")]):
+        with pytest.raises(refusal.Unacceptable, match="12 位村级"):
+            rule.load(wrong, "640324", {}, DIVISIONS)
+    (fact,) = rule.load([HERE, other], "640324", {"h-1": HERE}, DIVISIONS)
+    assert fact.households == (("h-2", VILLAGES[1], "lifted_out"),)
+    for claimed in (replace(HERE, division=VILLAGES[1]), replace(HERE, population="lifted_out")):
+        with pytest.raises(refusal.AlreadyRegistered) as caught:
+            rule.load([claimed, other], "640324", {"h-1": HERE}, DIVISIONS)
+        assert caught.value.members["count"] == 1
+
+
+@pytest.mark.parametrize(("longer", "parts"), [(0, [750]), (1, [749, 1])])
+def test_an_entry_is_filled_to_its_last_byte(longer: int, parts: list[int]) -> None:
+    """750 rows of eighty bytes are the room there is."""
+    tokens_ = [f"h-{number:046}" for number in range(750)]
+    tokens_[-1] += "x" * longer
+    facts = rule.load([Household(each, VILLAGES[0], "monitored") for each in tokens_], "640324", {}, DIVISIONS)
+    assert [len(each.households) for each in facts] == parts
+
+
+@pytest.mark.parametrize(("left", "to", "missing", "side"), [
+    (True, True, (VILLAGES[1],), VILLAGES[0]), (True, False, (VILLAGES[1],), VILLAGES[0]), (False, True, (VILLAGES[0],), VILLAGES[1]),
+    (False, False, (VILLAGES[0], VILLAGES[1]), VILLAGES[0]),
+])  # fmt: skip
+def test_whose_consent_is_missing_and_in_whose_name_a_move_was_asked_for(
+    left: bool, to: bool, missing: tuple[str, ...], side: str
+) -> None:
+    assert rule.consents(ASKED, left, to) == missing
+    assert rule.asking_side(ASKED, left, to) == side
+    assert rule.consents(HERE, left, to) == (VILLAGES[0],)
+    assert rule.asking_side(HERE, left, to) == VILLAGES[0]
+
+
+def test_what_is_not_open_is_not_taken_back() -> None:
+    fact = rule.withdraw_move(ASKED, "r")
+    assert (fact.household, fact.division, fact.to) == ("h-1", VILLAGES[0], VILLAGES[1])
+    with pytest.raises(refusal.WrongState):
+        rule.withdraw_move(HERE, "r")

@@ -28,8 +28,10 @@ from authz import (
     edition,
     grant,
     handover,
+    household,
     kin,
     law,
+    renewal,
     reply,
     revocation,
     step,
@@ -47,6 +49,7 @@ MODULES: dict[str, tuple[ModuleType, int]] = {
     "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1), "handover": (handover, 2),
     "tenure": (tenure, 1),
     "edit": (edit, 1), "deputy": (deputy, 1), "confirmation": (confirmation, 1),
+    "renewal": (renewal, 1), "household": (household, 1),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
 
@@ -87,6 +90,8 @@ EQUIVALENT = {
         "the same: it has changed since, and not when the grant was given",
     "confirmation.carried: place is None or place not in found | without `place is None`":
         "nothing is among no places; said for the checker of types",
+    "renewal.outgrown: asked.data_year > held.data_year | GtE for Gt":
+        "the same year is put in its own place",
     "edit.judged: if actor is not scene.post | always":
         "a short cut: the caller's own fields were looked at just before",
     "deputy._must_be_two: scene.person is not None and scene.person.natural == deputy.natural | without `scene.person is not None`":
