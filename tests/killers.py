@@ -38,6 +38,7 @@ PROBES = {
     "confirmation": ("test_confirmation",),
     "renewal": ("test_renewal_filled", "test_renewal"),
     "household": ("test_household", "test_edit"),
+    "asking": ("test_verdict", "test_asking"),
 }
 """The tests asked about a module's mutants."""
 TESTS = {name: importlib.import_module(name) for names in PROBES.values() for name in names}
@@ -50,7 +51,7 @@ APART = frozenset((
     "tenure",
     "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy",
     "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy", "confirmation",
-    "renewal", "household",
+    "renewal", "household", "asking",
 ))  # fmt: skip
 """Modules that lives seldom come by: their own tests are asked first, and few lives after."""
 

@@ -17,6 +17,7 @@ from relapses import RELAPSES, relapsed
 
 from authz import (
     approval,
+    asking,
     clash,
     competence,
     confirmation,
@@ -49,7 +50,7 @@ MODULES: dict[str, tuple[ModuleType, int]] = {
     "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1), "handover": (handover, 2),
     "tenure": (tenure, 1),
     "edit": (edit, 1), "deputy": (deputy, 1), "confirmation": (confirmation, 1),
-    "renewal": (renewal, 1), "household": (household, 1),
+    "renewal": (renewal, 1), "household": (household, 1), "asking": (asking, 1),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
 
@@ -92,6 +93,24 @@ EQUIVALENT = {
         "nothing is among no places; said for the checker of types",
     "renewal.outgrown: asked.data_year > held.data_year | GtE for Gt":
         "the same year is put in its own place",
+    "asking.ask: asked.wish if isinstance(asked, Edit) else asked | never":
+        "an edit says all that a wish says, by the same names",
+    "asking._reached: _RANK.get(str(refused.members.get('missing')), -1) if refused else -1 | always":
+        "what is no permit has a refusal; said for the checker of types",
+    "asking._reached: 1 | 2 for 1":
+        "what has no rank stands below every rank, however far",
+    "asking._reached: 1 | 2 for 1 #2":
+        "the same",
+    "asking.documented_later: grant.issued_at > at and _judged(_only(dated, grant.number), each, wish, at).decision | without `grant.issued_at > at`":
+        "a short cut: nothing above a grant is recorded after it, so nothing of its chain is late",
+    "asking.documented_later: grant.issued_at > at | GtE for Gt":
+        "the same",
+    "asking.documented_later: link.scope.valid_from <= at < link.scope.valid_until | LtE for Lt":
+        "under a link that ends then nothing is permitted then: asked before",
+    "asking._as_written: for each in chain(grant, rows.grants) if each.issued_at > at | without if `each.issued_at > at`":
+        "who would begin earlier so is named only if a late link covers the instant, and then begins as early anyway",
+    "asking._as_written: each.issued_at > at | GtE for Gt":
+        "the same",
     "edit.judged: if actor is not scene.post | always":
         "a short cut: the caller's own fields were looked at just before",
     "deputy._must_be_two: scene.person is not None and scene.person.natural == deputy.natural | without `scene.person is not None`":
