@@ -48,10 +48,8 @@ LONG = frozenset((
 ))  # fmt: skip
 """Tests that take long; asked when nothing else has noticed."""
 APART = frozenset((
-    "tenure",
-    "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy",
-    "approval", "clash", "competence", "edition", "duty", "kin", "step", "handover", "edit", "deputy", "confirmation",
-    "renewal", "household", "asking",
+    "approval", "asking", "clash", "competence", "confirmation", "deputy", "duty", "edit", "edition",
+    "handover", "household", "kin", "renewal", "step", "tenure",
 ))  # fmt: skip
 """Modules that lives seldom come by: their own tests are asked first, and few lives after."""
 

@@ -145,7 +145,8 @@ class Life(Verdicts):
         person = draw.choice(("p-2", "p-2", self.envelope.seats[seat.leans[0]].person, "p-3", "p-16"))
         told = self.take("stand_down", self.realm.stand_down, person, seat.number)
         if not isinstance(told, refusal.Refusal):
-            assert person not in ("p-3", "p-16"), "ended by a stranger"
+            mine = (seat.person, self.envelope.seats[seat.leans[0]].person)
+            assert person in mine or person not in ("p-3", "p-16"), "ended by a stranger"
             seat = seat._replace(until=self.now)
             self.envelope.seats[seat.number] = seat
             for _ in range(4):

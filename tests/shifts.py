@@ -188,8 +188,10 @@ class Shifts(Walk):
             return
         assert not self.hands(asker) & self.hands(person), "one human being on both sides"
         asked = {side for side in (home, to) if side and self.speaks(asker, side)}
-        missing = {to} if home in asked else {home, to} - asked if to in asked else {home, to}
-        assert all(not side or self.speaks(person, side) for side in missing), f"moved without the consent of {missing}"
+        missing = [{home, to} - {side} for side in asked] or [{home, to}]
+        assert any(all(not side or self.speaks(person, side) for side in each) for each in missing), (
+            f"moved without the consent of one of {missing}"
+        )
         self.envelope.homes[known.token] = to
         self.at_home()
 

@@ -45,11 +45,10 @@ WORDING = frozenset({"who_can_grant", "_giver"})
 """What only says how a refusal could be mended."""
 
 MODULES: dict[str, tuple[ModuleType, int]] = {
-    "decision": (decision, 3), "grant": (grant, 2), "delegation": (delegation, 3), "revocation": (revocation, 2), "reply": (reply, 1),
-    "window": (window, 1), "law": (law, 1), "clash": (clash, 1), "duty": (duty, 1), "kin": (kin, 1), "approval": (approval, 1),
-    "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1), "handover": (handover, 2),
-    "tenure": (tenure, 1),
-    "edit": (edit, 1), "deputy": (deputy, 1), "confirmation": (confirmation, 1),
+    "decision": (decision, 3), "grant": (grant, 2), "delegation": (delegation, 3), "revocation": (revocation, 2),
+    "reply": (reply, 1), "window": (window, 1), "law": (law, 1), "clash": (clash, 1), "duty": (duty, 1), "kin": (kin, 1),
+    "approval": (approval, 1), "step": (step, 1), "competence": (competence, 1), "edition": (edition, 1),
+    "handover": (handover, 2), "tenure": (tenure, 1), "edit": (edit, 1), "deputy": (deputy, 1), "confirmation": (confirmation, 1),
     "renewal": (renewal, 1), "household": (household, 1), "asking": (asking, 1),
 }  # fmt: skip
 """Each module, and into how many parts its mutants are split."""
