@@ -69,6 +69,11 @@ class Land:
         """The hamlets there."""
         return frozenset(each for code in self.inside(place) for each in self.hamlets.get(code, ()))
 
+    def hollow(self, place: str) -> bool:
+        """Whether a township in it has lost all its villages: nobody lives there, and it is still no part of another one."""
+        outer = set(self.parent.values())
+        return any(len(each) == TOWN_DIGITS and each not in outer for each in self.inside(place) - {place})
+
     def seat(self, place: str) -> str:
         """Who answers for a place: itself, or what an abolished one lay in last."""
         while place not in self.parent:

@@ -109,7 +109,7 @@ class Life(Verdicts):
         self.left(number, facts)
         self.seated(first, facts, old.person, unit, role)
         for each in self.envelope.holdings.values():
-            if (each.person, each.unit, each.role) == (old.person, old.unit, old.role):
+            if each.person == old.person and number in each.on:
                 assert each.dead(self.now) or each.over(self.now) or each.resting(self.now), (
                     "what was his own went with him"
                 )
