@@ -70,9 +70,9 @@ class Land:
         return frozenset(each for code in self.inside(place) for each in self.hamlets.get(code, ()))
 
     def hollow(self, place: str) -> bool:
-        """Whether a township in it has lost all its villages: nobody lives there, and it is still no part of another one."""
+        """Whether something in it has lost all its villages: nobody lives there, and it is still no part of another place."""
         outer = set(self.parent.values())
-        return any(len(each) == TOWN_DIGITS and each not in outer for each in self.inside(place) - {place})
+        return any(len(each) < VILLAGE_DIGITS and each not in outer for each in self.inside(place) - {place})
 
     def seat(self, place: str) -> str:
         """Who answers for a place: itself, or what an abolished one lay in last."""

@@ -109,7 +109,8 @@ class Life(Verdicts):
         self.left(number, facts)
         self.seated(first, facts, old.person, unit, role)
         for each in self.envelope.holdings.values():
-            if each.person == old.person and number in each.on:
+            mine = (each.person, each.unit, each.role) == (old.person, old.unit, old.role)
+            if mine and number in each.on:
                 assert each.dead(self.now) or each.over(self.now) or each.resting(self.now), (
                     "what was his own went with him"
                 )
